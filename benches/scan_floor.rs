@@ -1,0 +1,2 @@
+//! Scan speed against the parse-only floor.
+fn main() {}

@@ -1,0 +1,2 @@
+//! The masthead command line.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Scans, rule tests and checks over events.

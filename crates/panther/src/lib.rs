@@ -1,0 +1,1 @@
+//! Front-end for Panther detections: YAML and Python to IR.

@@ -1,0 +1,1 @@
+//! IR pipelines lowered to DataFusion plans.

@@ -1,0 +1,1 @@
+//! Rule files as positioned YAML documents.

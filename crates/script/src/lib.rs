@@ -1,0 +1,1 @@
+//! A sandboxed Python host in a worker process.

@@ -1,0 +1,1 @@
+//! Front-end for Splunk ESCU detections: YAML and SPL to IR.
