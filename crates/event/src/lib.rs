@@ -8,6 +8,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod decode;
 pub mod doubles;
 pub mod event;
 pub mod flatten;
@@ -19,6 +20,7 @@ pub mod projection;
 pub mod salvage;
 pub mod time;
 
+pub use decode::{Batch, DecodeOptions, Decoder, ReadError};
 pub use event::{Envelope, EventRef, Location, Place};
 pub use json::{JsonError, JsonErrorKind, Kind, MAX_DEPTH, SlotValue};
 pub use ledger::{Ledger, Reason, Tally};
