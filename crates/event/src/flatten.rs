@@ -7,7 +7,7 @@ use crate::json::{JsonError, JsonErrorKind, Kind, MAX_DEPTH, SlotValue, checked_
 
 /// Gives every scalar of an event with its flattened name, in document order. Names and values are as
 /// [`FieldPath::Flat`](crate::path::FieldPath::Flat) says. The whole text is checked against the grammar of JSON
-/// (RFC 8259; lone surrogates in escapes are taken as U+FFFD, a duplicated key gives its values again).
+/// (RFC 8259; lone surrogates in escapes are taken as U+FFFD, a duplicated key gives its values again). A scalar that is in nothing has no name and is not given.
 ///
 /// # Errors
 ///
@@ -48,13 +48,17 @@ impl Flatten<'_> {
                 } else {
                     source
                 };
-                (self.each)(&self.name, SlotValue { kind: Kind::String, text });
+                if depth > 0 {
+                    (self.each)(&self.name, SlotValue { kind: Kind::String, text });
+                }
                 Ok(at + 1 + source.len() + 1)
             }
             _ => {
                 let (kind, end) = scalar(bytes, at)?;
                 let text = self.text.get(at..end).unwrap_or_default();
-                (self.each)(&self.name, SlotValue { kind, text });
+                if depth > 0 {
+                    (self.each)(&self.name, SlotValue { kind, text });
+                }
                 Ok(end)
             }
         }
