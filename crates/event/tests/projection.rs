@@ -293,7 +293,7 @@ fn real_events_agree() {
         let mut count = 0usize;
         read(&mut |raw| {
             count += 1;
-            if count % 4 != 0 {
+            if !count.is_multiple_of(4) {
                 return;
             }
             let fields = flattened(raw).unwrap();

@@ -9,7 +9,7 @@ use crate::ledger::Reason;
 use crate::path::FieldPath;
 use crate::projection::{Projection, ProjectionBuffer};
 
-use super::record::{ArrayEnd, Item};
+use super::record::{ArrayEnd, Captured, Item};
 use super::shape::Shape;
 use super::source::Source;
 use super::{Decoding, Meta, Reading};
@@ -39,13 +39,19 @@ impl Decoding<'_> {
             Shape::Records(array) => (Item::Carried, array),
             Shape::LogEvents(header, array) => (self.log_stream(header, source.line), array),
             Shape::Lambda(value) => {
-                if let Some(end) = source.value_end(value, self.options.max_record) {
-                    let carried = source.window().get(value..end).unwrap_or_default().to_vec();
-                    source.consume(end);
-                    self.carried(&carried, source.line)?;
-                } else {
-                    self.count(Reason::BadEnvelope, source.line);
-                    source.consume(value + 1);
+                source.consume(value);
+                let line = source.line;
+                match self.capture(source) {
+                    Captured::Whole(length) => {
+                        self.carried(source.window().get(..length).unwrap_or_default(), line)?;
+                        source.consume(length);
+                    }
+                    Captured::Cut(length) => {
+                        self.count(Reason::BadEnvelope, line);
+                        source.consume(length);
+                        return Ok(ArrayEnd::Broken);
+                    }
+                    Captured::TooLong => self.count(Reason::TooLong, line),
                 }
                 return Ok(close(source));
             }

@@ -167,10 +167,15 @@ impl Decoding<'_> {
                         return Ok(ArrayEnd::Broken);
                     }
                 }
-                Some(b'{') => match self.capture(source) {
-                    Captured::Whole(length) => {
+                Some(open @ (b'{' | b'[')) => match self.capture(source) {
+                    Captured::Whole(length) if open == b'{' => {
                         let item = source.window().get(..length).unwrap_or_default();
                         self.item(item, kind, source.line)?;
+                        source.consume(length);
+                    }
+                    Captured::Whole(length) => {
+                        self.next_record();
+                        self.count(Reason::NotJson, source.line);
                         source.consume(length);
                     }
                     Captured::Cut(length) => {
@@ -208,7 +213,7 @@ impl Decoding<'_> {
         }
     }
 
-    /// Finds the end of the object at the window's start. A string does not go over a line end; where one does, or where
+    /// Finds the end of the object or array at the window's start. A string does not go over a line end; where one does, or where
     /// what follows a line end cannot follow, the object breaks off.
     pub(super) fn capture(&mut self, source: &mut Source<'_>) -> Captured {
         let limit = self.options.max_record;

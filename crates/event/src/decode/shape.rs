@@ -6,6 +6,9 @@ use super::source::Source;
 /// No first key of an envelope is longer, bracket and quotes included.
 pub(super) const LONGEST_FIRST_KEY: usize = 40;
 
+/// The values before the one that tells what an object is are short.
+const LONGEST_HEAD_VALUE: usize = 64 * 1024;
+
 /// Keys of lists, envelopes and carriers that may stand before the one that tells what it is.
 const ENVELOPE_KEYS: [&[u8]; 19] = [
     b"kind",
@@ -93,7 +96,7 @@ impl Decoding<'_> {
     }
 
     fn envelope_shape(&self, source: &mut Source<'_>) -> Option<Shape> {
-        let limit = self.options.max_record;
+        let mut limit = LONGEST_HEAD_VALUE;
         let mut header = Header::default();
         let mut log_events = None;
         let mut at = 1;
@@ -110,11 +113,20 @@ impl Decoding<'_> {
                 (b"Records" | b"records", b'[') => return Some(Shape::Records(value)),
                 (b"awslogs", b'{') => return Some(Shape::Lambda(value)),
                 (b"logEvents", b'[') if header.is_complete() => return Some(Shape::LogEvents(header, value)),
-                (b"logEvents", b'[') => log_events = Some(value),
+                (b"logEvents", b'[') => {
+                    if source.far_looks == 0 {
+                        return Some(Shape::LogEvents(header, value));
+                    }
+                    log_events = Some(value);
+                    limit = self.options.max_record;
+                }
                 _ => {}
             }
             let field = key.to_vec();
-            let Some(end) = source.value_end(value, limit) else { break };
+            let Some(end) = source.value_end(value, limit) else {
+                source.far_looks = source.far_looks.saturating_sub(u32::from(log_events.is_some()));
+                break;
+            };
             let text = source.window().get(value..end)?;
             if field == b"kind" && text == b"\"Event\"" {
                 return None;

@@ -24,7 +24,12 @@ pub(super) struct Source<'r> {
     /// How many bytes may be read; beyond, the source ends and `over_budget` is set.
     budget: u64,
     pub(super) over_budget: bool,
+    /// How often a long value may yet be sought the end of in vain, without consuming anything.
+    pub(super) far_looks: u32,
 }
+
+/// Made-up input could ask for a look far ahead on every line.
+const FAR_LOOKS: u32 = 100;
 
 impl<'r> Source<'r> {
     /// `expected` is the number of bytes that will come, where known: a small source needs no large buffer.
@@ -41,6 +46,7 @@ impl<'r> Source<'r> {
             total: 0,
             budget: budget.unwrap_or(u64::MAX),
             over_budget: false,
+            far_looks: FAR_LOOKS,
         }
     }
 
