@@ -5,7 +5,7 @@
 //! in base64 (Lambda, Kinesis, Firehose). At most one record and a buffer are in memory; arrays of any length stream.
 //!
 //! Lines that are objects are given on after a look at their ends: that they are JSON is found by whoever reads their
-//! fields ([`Projection`](crate::projection::Projection)), who counts [`JsonError::reason`](crate::JsonError::reason).
+//! fields ([`Projection`]), who counts [`JsonError::reason`](crate::JsonError::reason).
 
 mod batch;
 mod carrier;

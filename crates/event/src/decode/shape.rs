@@ -7,7 +7,7 @@ use super::source::Source;
 pub(super) const LONGEST_FIRST_KEY: usize = 40;
 
 /// The values before the one that tells what an object is are short.
-const LONGEST_HEAD_VALUE: usize = 64 * 1024;
+const LONGEST_HEAD_VALUE: usize = 8 * 1024;
 
 /// Keys of lists, envelopes and carriers that may stand before the one that tells what it is.
 const ENVELOPE_KEYS: [&[u8]; 19] = [

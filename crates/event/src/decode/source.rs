@@ -191,10 +191,11 @@ impl<'r> Source<'r> {
                 let mut fed = at;
                 loop {
                     let window = self.window();
-                    if let Some(end) = structure.feed(window.get(fed..)?) {
+                    let until = window.len().min(limit.saturating_add(1)).max(fed);
+                    if let Some(end) = structure.feed(window.get(fed..until)?) {
                         return Some(fed + end);
                     }
-                    fed = window.len();
+                    fed = until;
                     if fed > limit || !self.fill() {
                         return None;
                     }
@@ -221,11 +222,12 @@ impl<'r> Source<'r> {
         let mut from = at + 1;
         loop {
             let window = self.window();
-            match memchr::memchr2(b'"', b'\\', window.get(from..).unwrap_or_default()) {
+            let until = window.len().min(limit.saturating_add(1));
+            match memchr::memchr2(b'"', b'\\', window.get(from..until).unwrap_or_default()) {
                 Some(found) if window.get(from + found) == Some(&b'"') => return Some(from + found + 1),
                 Some(found) => from += found + 2,
                 None => {
-                    from = from.max(window.len());
+                    from = from.max(until);
                     if from > limit || !self.fill() {
                         return None;
                     }
