@@ -290,6 +290,44 @@ fn residual_expressions_are_asked_once_an_event() {
 }
 
 #[test]
+fn values_of_one_text_and_different_types_are_remembered_apart() {
+    let key = || FieldPath::keys(["k"]);
+    let same = |value| Expr::Test { field: key(), pattern: Pattern::Same(value) };
+    let matcher = matcher(&[
+        (Filter, &[], same(Value::text("1"))),
+        (Filter, &[], same(Value::Int(1))),
+        (Filter, &[], same(Value::text("true"))),
+        (Filter, &[], same(Value::Bool(true))),
+        (Filter, &[], same(Value::Json("{}".into()))),
+        (
+            Filter,
+            &[],
+            Expr::Test {
+                field: key(),
+                pattern: Pattern::Text { text: "1".into(), case: Case::Sensitive, numeric: false },
+            },
+        ),
+    ]);
+    let mut scratch = Scratch::default();
+    for _ in 0..2 {
+        for (kind, text, expect) in [
+            (SlotKind::String, "1", &[0, 5][..]),
+            (SlotKind::Number, "1", &[1, 5]),
+            (SlotKind::Number, "1.0", &[1, 5]),
+            (SlotKind::String, "1.0", &[]),
+            (SlotKind::String, "true", &[2]),
+            (SlotKind::Bool, "true", &[3]),
+            (SlotKind::String, "{}", &[]),
+            (SlotKind::Json, "{}", &[4]),
+            (SlotKind::Null, "null", &[]),
+        ] {
+            let fields = [("k".to_owned(), vec![(kind, text.to_owned())])].into();
+            assert_eq!(run(&matcher, &mut scratch, &Event { fields, ..Event::default() }), expect, "{kind:?} {text}");
+        }
+    }
+}
+
+#[test]
 fn a_scratch_follows_its_matcher() {
     let one = matcher(&[(Filter, &[], is("verb", "get"))]);
     let two = matcher(&[(Filter, &[], is("user", "eve")), (Filter, &[], is("verb", "list"))]);
