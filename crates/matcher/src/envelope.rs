@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::access::Access;
 use crate::formula::possible;
 use crate::row::{EnvelopeField, SlotSource};
+use crate::scratch::Counts;
 use crate::{Matcher, Scratch};
 
 /// What one envelope decides.
@@ -21,9 +22,9 @@ pub(crate) struct EnvelopeState {
     /// The sources that open conditions read.
     pub(crate) sources: Vec<usize>,
     /// Patterns about the envelope that pass, with the number of values that do.
-    pub(crate) hits: Vec<(u32, u32)>,
+    pub(crate) hits: Counts,
     /// Sources that the envelope answers, with the number of values.
-    pub(crate) values: Vec<(u32, u32)>,
+    pub(crate) values: Counts,
 }
 
 impl EnvelopeState {

@@ -12,30 +12,40 @@ pub(crate) const MAX_TEXT: usize = 256;
 /// forgotten, so that values that keep coming stay, and no flood of new values can fill the memory for good.
 #[derive(Debug, Default)]
 pub(crate) struct Memo {
-    young: FxHashMap<Box<str>, Box<[u32]>>,
-    old: FxHashMap<Box<str>, Box<[u32]>>,
+    young: Generation,
+    old: Generation,
+}
+
+#[derive(Debug, Default)]
+struct Generation {
+    /// Places in `passed`, so that a hit costs one look-up.
+    places: FxHashMap<Box<str>, usize>,
+    passed: Vec<Box<[u32]>>,
 }
 
 impl Memo {
     /// What is remembered of a text.
     pub(crate) fn get(&mut self, text: &str) -> Option<&[u32]> {
-        if !self.young.contains_key(text) {
-            let passed = self.old.remove(text)?;
-            self.insert_owned(text, passed);
-        }
-        self.young.get(text).map(|passed| &**passed)
+        let place = match self.young.places.get(text) {
+            Some(&place) => place,
+            None => {
+                let place = self.old.places.remove(text)?;
+                let passed = std::mem::take(self.old.passed.get_mut(place)?);
+                self.insert(text, passed)
+            }
+        };
+        self.young.passed.get(place).map(|passed| &**passed)
     }
 
     /// Remembers which patterns a text passes.
-    pub(crate) fn insert(&mut self, text: &str, passed: &[u32]) {
-        self.insert_owned(text, passed.into());
-    }
-
-    fn insert_owned(&mut self, text: &str, passed: Box<[u32]>) {
-        if self.young.len() >= CAPACITY {
+    pub(crate) fn insert(&mut self, text: &str, passed: Box<[u32]>) -> usize {
+        if self.young.passed.len() >= CAPACITY {
             self.old = std::mem::take(&mut self.young);
         }
-        self.young.insert(text.into(), passed);
+        let place = self.young.passed.len();
+        self.young.passed.push(passed);
+        self.young.places.insert(text.into(), place);
+        place
     }
 }
 
@@ -46,15 +56,15 @@ mod tests {
     #[test]
     fn values_in_use_outlive_a_flood() {
         let mut memo = Memo::default();
-        memo.insert("get", &[1, 2]);
-        memo.insert("stale", &[3]);
+        memo.insert("get", [1, 2].into());
+        memo.insert("stale", [3].into());
         for n in 0..CAPACITY * 3 {
-            memo.insert(&n.to_string(), &[]);
+            memo.insert(&n.to_string(), [].into());
             if n % 100 == 0 {
                 assert_eq!(memo.get("get"), Some(&[1, 2][..]));
             }
         }
         assert_eq!(memo.get("stale"), None);
-        assert!(memo.young.len() <= CAPACITY && memo.old.len() <= CAPACITY);
+        assert!(memo.young.passed.len() <= CAPACITY && memo.old.passed.len() <= CAPACITY);
     }
 }

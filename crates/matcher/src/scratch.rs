@@ -11,6 +11,9 @@ use crate::memo::{MAX_TEXT, Memo};
 use crate::row::{SHARED, SlotKind, SlotSource, SourceValue};
 use crate::{ConditionId, Matcher};
 
+/// Pairs of a number and how often it counts.
+pub(crate) type Counts = Vec<(u32, u32)>;
+
 /// How many envelopes are remembered; then all are forgotten.
 const MAX_ENVELOPES: usize = 1_024;
 
@@ -121,22 +124,23 @@ impl Scratch {
             }
             *count += 1;
         }
-        let memo =
+        let mut memo =
             if value.text.len() <= MAX_TEXT { memos.get_mut(source * KINDS + kind_index(value.kind)) } else { None };
-        let passed: &[u32] = match memo {
-            None => {
-                column.passing(value, &matcher.patterns, work);
-                &work.passed
+        let remembered = memo.as_mut().is_some_and(|memo| {
+            let passed = memo.get(value.text);
+            if let Some(passed) = passed {
+                work.passed.clear();
+                work.passed.extend_from_slice(passed);
             }
-            Some(memo) => {
-                if memo.get(value.text).is_none() {
-                    column.passing(value, &matcher.patterns, work);
-                    memo.insert(value.text, &work.passed);
-                }
-                memo.get(value.text).unwrap_or(&[])
+            passed.is_some()
+        });
+        if !remembered {
+            column.passing(value, &matcher.patterns, work);
+            if let Some(memo) = memo {
+                memo.insert(value.text, work.passed.as_slice().into());
             }
-        };
-        for &pattern in passed {
+        }
+        for &pattern in &work.passed {
             let Some(count) = hits.get_mut(pattern as usize) else { continue };
             *count += 1;
             if *count > 1 {
@@ -217,7 +221,7 @@ impl Scratch {
     }
 
     /// The counts that are raised now, as pairs of number and count.
-    pub(crate) fn raised(&self) -> (Vec<(u32, u32)>, Vec<(u32, u32)>) {
+    pub(crate) fn raised(&self) -> (Counts, Counts) {
         let patterns = self.touched_patterns.iter().map(|&pattern| (pattern, self.hits(pattern))).collect();
         let sources = self.touched_sources.iter().map(|&source| (source, self.values(source))).collect();
         (patterns, sources)

@@ -91,6 +91,8 @@ fn without_blanks(text: &str) -> String {
         CellStart,
         Plain,
         Quoted,
+        /// Behind the quote that ends a cell, or begins a doubled one.
+        Closed,
     }
     let mut out = String::with_capacity(text.len());
     let mut at = At::CellStart;
@@ -100,11 +102,11 @@ fn without_blanks(text: &str) -> String {
         match (&at, char) {
             (At::Quoted, '"') => {
                 out.push('"');
-                at = At::Plain;
+                at = At::Closed;
             }
             (At::Quoted, _) => out.push(char),
             (At::CellStart, ' ' | '\t') => {}
-            (At::CellStart, '"') => {
+            (At::CellStart | At::Closed, '"') => {
                 out.push('"');
                 at = At::Quoted;
             }
@@ -113,17 +115,15 @@ fn without_blanks(text: &str) -> String {
                 out.push(char);
                 at = At::CellStart;
             }
-            (At::Plain, ' ' | '\t') => held += 1,
+            (_, ' ' | '\t') => {
+                held += 1;
+                at = At::Plain;
+            }
             _ => {
                 out.push_str(text.get(place - held..place).unwrap_or(""));
                 held = 0;
                 out.push(char);
-                // A doubled quote goes on with the quoted text.
-                at = if char == '"' && text.get(..place).is_some_and(|t| t.ends_with('"')) {
-                    At::Quoted
-                } else {
-                    At::Plain
-                };
+                at = At::Plain;
             }
         }
     }
@@ -147,7 +147,7 @@ mod tests {
             cells("a,b\r\n x y , \" q, \"\r\n\"l\n \"\"m\"\" ,\", z\r\n\"\"\"x\"\"\",\"\""),
             [["a", "b"], ["x y", " q, "], ["l\n \"m\" ,", "z"], ["\"x\"", ""]]
         );
-        assert_eq!(cells("\u{feff}a,b\n5\" disk , c\"d\n"), [["a", "b"], ["5\" disk", "c\"d"]]);
+        assert_eq!(cells("\u{feff}a,b,c\n5\" disk , c\"\"d , x\n"), [["a", "b", "c"], ["5\" disk", "c\"\"d", "x"]]);
     }
 
     #[test]

@@ -264,6 +264,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::print_stderr, reason = "tells that nothing was tested")]
     fn the_published_table_finds_paths() {
         let shared = std::env::var_os("MASTHEAD_SHARED").map_or_else(
             || std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"),
@@ -271,7 +272,7 @@ mod tests {
         );
         let path = shared.join("rules/escu/lookups/local_file_inclusion_paths.csv");
         let Ok(file) = std::fs::File::open(&path) else {
-            // The data is not part of the repository.
+            eprintln!("skipped: the published rules are not there");
             return;
         };
         let mut table = Table::from_csv("local_file_inclusion_paths", file).unwrap();
