@@ -64,8 +64,14 @@ fn needed(kind: ConditionKind, formula: &Formula, wanted: bool, weight: &dyn Fn(
     }
 }
 
-/// How common a pattern is, by its looks: equality with a long text is rarest.
-pub(crate) fn weight(pattern: &Pattern) -> u32 {
+/// How common a pattern is, by its looks and by how many conditions name it: what many rules ask for (`get`, `create`) is
+/// what events have.
+pub(crate) fn weight(pattern: &Pattern, uses: u32) -> u32 {
+    commonness(pattern).saturating_add(uses.saturating_mul(2))
+}
+
+/// How common a pattern looks: equality with a long text is rarest.
+fn commonness(pattern: &Pattern) -> u32 {
     let brevity = |text: &str| u32::try_from(16usize.saturating_sub(text.len())).unwrap_or(0);
     match pattern {
         Pattern::Text { text, .. } => 16 + brevity(text),
@@ -77,7 +83,7 @@ pub(crate) fn weight(pattern: &Pattern) -> u32 {
         Pattern::Wildcard { glob, .. } => 64 + brevity(glob),
         Pattern::Regex(_) => 96,
         Pattern::Order { .. } => 112,
-        Pattern::AnyOf(patterns) => patterns.iter().map(weight).fold(0, u32::saturating_add),
+        Pattern::AnyOf(patterns) => patterns.iter().map(commonness).fold(0, u32::saturating_add),
         Pattern::Present => 256,
     }
 }

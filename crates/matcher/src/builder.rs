@@ -38,6 +38,8 @@ struct Interned {
     source: usize,
     pattern: Pattern,
     compiled: CompiledPattern,
+    /// How often the conditions name it.
+    uses: u32,
 }
 
 fn number(length: usize) -> u32 {
@@ -83,7 +85,9 @@ impl MatcherBuilder {
         let weights: Vec<Option<u32>> = self
             .patterns
             .iter()
-            .map(|interned| (!self.sources.is_shared(interned.source)).then(|| weight(&interned.pattern)))
+            .map(|interned| {
+                (!self.sources.is_shared(interned.source)).then(|| weight(&interned.pattern, interned.uses))
+            })
             .collect();
         let weight_of = |pattern: u32| weights.get(pattern as usize).copied().flatten();
         let mut wakes = vec![Vec::new(); self.patterns.len()];
@@ -151,11 +155,14 @@ impl MatcherBuilder {
         let source = self.sources.intern(field);
         let key = (source, format!("{pattern:?}"));
         if let Some(&known) = self.pattern_numbers.get(&key) {
+            if let Some(interned) = self.patterns.get_mut(known as usize) {
+                interned.uses = interned.uses.saturating_add(1);
+            }
             return Ok((known, number(source)));
         }
         let compiled = CompiledPattern::new(pattern)?;
         let new = number(self.patterns.len());
-        self.patterns.push(Interned { source, pattern: pattern.clone(), compiled });
+        self.patterns.push(Interned { source, pattern: pattern.clone(), compiled, uses: 1 });
         self.pattern_numbers.insert(key, new);
         Ok((new, number(source)))
     }

@@ -227,13 +227,17 @@ fn other_sources_switch_fields_off() {
 fn conditions_are_visited_only_when_woken() {
     let mut conditions: Vec<(ConditionKind, &[&str], Expr)> = Vec::new();
     for n in 0..100 {
-        conditions.push((Filter, &[], Expr::And(vec![is("verb", "get"), is("name", &format!("secret-number-{n}"))])));
+        // The shorter text looks more common, and is not: it is the other that all conditions share.
+        conditions.push((Filter, &[], Expr::And(vec![is("verb", "deletecollection"), is("name", &format!("n{n}"))])));
     }
     let matcher = matcher(&conditions);
     let mut scratch = Scratch::default();
-    assert_eq!(run(&matcher, &mut scratch, &event(&[("verb", &["get"]), ("name", &["secret-number-7"])])), [7]);
+    assert_eq!(run(&matcher, &mut scratch, &event(&[("verb", &["deletecollection"]), ("name", &["n7"])])), [7]);
     assert_eq!(scratch.visits, 1);
-    assert_eq!(run(&matcher, &mut scratch, &event(&[("verb", &["get"]), ("name", &["none of them"])])), [] as [u32; 0]);
+    assert_eq!(
+        run(&matcher, &mut scratch, &event(&[("verb", &["deletecollection"]), ("name", &["none of them"])])),
+        [] as [u32; 0]
+    );
     assert_eq!(scratch.visits, 1);
 }
 
