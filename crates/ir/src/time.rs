@@ -238,3 +238,125 @@ pub(crate) fn to_civil(moment: Micros) -> Option<DateTime> {
 pub(crate) fn from_civil(time: DateTime) -> Option<Micros> {
     Some(jiff::tz::Offset::UTC.to_timestamp(time).ok()?.as_microsecond())
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// 2024-11-14T12:34:56.789Z, a Thursday.
+    const NOW: Micros = 1_731_587_696_789_000;
+
+    fn at(text: &str) -> Micros {
+        text.parse::<jiff::Timestamp>().unwrap().as_microsecond()
+    }
+
+    #[test]
+    fn times_resolve_in_utc() {
+        for (spec, expect) in [
+            ("now", "2024-11-14T12:34:56.789Z"),
+            ("now()", "2024-11-14T12:34:56.789Z"),
+            ("0", "1970-01-01T00:00:00Z"),
+            ("1731587696", "2024-11-14T12:34:56Z"),
+            ("1731587696.5", "2024-11-14T12:34:56.5Z"),
+            ("-70m@m", "2024-11-14T11:24:00Z"),
+            ("-10m@m", "2024-11-14T12:24:00Z"),
+            ("-1450m@m", "2024-11-13T12:24:00Z"),
+            ("-30d@d", "2024-10-15T00:00:00Z"),
+            ("-24h", "2024-11-13T12:34:56.789Z"),
+            ("-5", "2024-11-14T12:34:51.789Z"),
+            ("+d", "2024-11-15T12:34:56.789Z"),
+            ("@s", "2024-11-14T12:34:56Z"),
+            ("@h", "2024-11-14T12:00:00Z"),
+            ("@d", "2024-11-14T00:00:00Z"),
+            ("@w", "2024-11-10T00:00:00Z"),
+            ("@w0", "2024-11-10T00:00:00Z"),
+            ("@w7", "2024-11-10T00:00:00Z"),
+            ("@w4", "2024-11-14T00:00:00Z"),
+            ("@w5", "2024-11-08T00:00:00Z"),
+            ("@mon", "2024-11-01T00:00:00Z"),
+            ("@q", "2024-10-01T00:00:00Z"),
+            ("@y", "2024-01-01T00:00:00Z"),
+            ("-1mon@mon", "2024-10-01T00:00:00Z"),
+            ("-9mon@d", "2024-02-14T00:00:00Z"),
+            ("-1q@q", "2024-07-01T00:00:00Z"),
+            ("-1y@d+12h", "2023-11-14T12:00:00Z"),
+            ("@d-1w", "2024-11-07T00:00:00Z"),
+            ("now-2HOURS", "2024-11-14T10:34:56.789Z"),
+            ("now@h", "2024-11-14T12:00:00Z"),
+        ] {
+            assert_eq!(parse_spec(spec).unwrap().resolve(NOW), at(expect), "{spec}");
+        }
+        // A month is shorter than the day of the one it is counted from.
+        assert_eq!(parse_spec("-1mon").unwrap().resolve(at("2024-03-31T01:00:00Z")), at("2024-02-29T01:00:00Z"));
+        // What leaves the calendar is not taken.
+        assert_eq!(parse_spec("+99999y").unwrap().resolve(NOW), NOW);
+        assert_eq!(parse_spec("@d").unwrap().resolve(Micros::MAX), Micros::MAX);
+    }
+
+    #[test]
+    fn faults_are_named() {
+        for (spec, expect) in [
+            ("", "empty"),
+            ("yesterday", "a step begins with"),
+            ("-5x", "no such unit"),
+            ("@", "no such unit after `@`"),
+            ("@w8", "from 0 to 7"),
+            ("-", "needs a number or a unit"),
+            ("-99999999999999999999s", "too large"),
+            ("99999999999999999999", "out of range"),
+            ("1.2.3", "out of range"),
+            ("-1d@d ä", "a step begins with"),
+        ] {
+            let error = parse_spec(spec).unwrap_err();
+            assert!(error.to_string().contains(expect), "{spec}: {error}");
+        }
+    }
+
+    #[test]
+    fn spans_have_seconds() {
+        for (span, expect) in
+            [("30s", Some(30)), ("m", Some(60)), ("2H", Some(7_200)), ("1d", Some(86_400)), ("1mon", None), ("5", None)]
+        {
+            assert_eq!(span_seconds(span), expect, "{span}");
+        }
+    }
+
+    fn unit() -> impl Strategy<Value = TimeUnit> {
+        use TimeUnit as U;
+        prop_oneof![
+            Just(U::Second),
+            Just(U::Minute),
+            Just(U::Hour),
+            Just(U::Day),
+            Just(U::Week),
+            Just(U::Month),
+            Just(U::Quarter),
+            Just(U::Year)
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn snapping_goes_back_once(
+            seconds in -10_000_000_000i64..10_000_000_000,
+            micros in 0i64..1_000_000,
+            step in prop_oneof![unit().prop_map(TimeStep::Snap), (0u8..7).prop_map(TimeStep::SnapWeekday)],
+        ) {
+            let moment = seconds * 1_000_000 + micros;
+            let snapped = step.apply(moment).unwrap();
+            prop_assert!(snapped <= moment);
+            prop_assert_eq!(step.apply(snapped), Some(snapped));
+            // Nothing between the start and the moment starts the unit anew.
+            prop_assert_eq!(step.apply(snapped + (moment - snapped) / 2), Some(snapped));
+        }
+
+        #[test]
+        fn any_text_is_read_or_refused(text in "[-+@0-9a-z.ä ]{0,12}") {
+            if let Ok(spec) = parse_spec(&text) {
+                spec.resolve(NOW);
+            }
+        }
+    }
+}
