@@ -34,3 +34,19 @@ pub enum KeyMatch {
     /// The cell is an IP network.
     Cidr,
 }
+
+mod csv;
+mod index;
+
+pub use csv::TableError;
+pub use index::{Matches, TableIndex};
+
+/// How many matching rows are used where a table does not say.
+pub const DEFAULT_MAX_MATCHES: usize = 1_000;
+
+impl Table {
+    /// The place of a column.
+    pub fn column(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column == name)
+    }
+}
