@@ -79,8 +79,10 @@ fn scan(path: &Path, rules: &[String]) -> Outcome<()> {
         Ok(())
     })?;
     let seconds = start.elapsed().as_secs_f64();
-    let more =
-        format!("{} events, {} rules, {findings} findings, rules loaded in {loading:.2} s", summary.events, summary.rules_loaded);
+    let more = format!(
+        "{} events, {} rules, {findings} findings, rules loaded in {loading:.2} s",
+        summary.events, summary.rules_loaded
+    );
     report(fs::metadata(path)?.len(), seconds, &more)
 }
 
@@ -148,7 +150,12 @@ fn compare_on(log: &Path, rules: &[&str], runs: usize) -> Outcome<()> {
             ratios.push(ratio);
         }
     }
-    say(&format!("median: floor {:.0} MB/s, scan {:.0} MB/s, ratio {:.2}", median(floors), median(scans), median(ratios)));
+    say(&format!(
+        "median: floor {:.0} MB/s, scan {:.0} MB/s, ratio {:.2}",
+        median(floors),
+        median(scans),
+        median(ratios)
+    ));
     Ok(())
 }
 

@@ -106,6 +106,31 @@ impl Expr {
         });
         fields
     }
+
+    /// The same expression with every field name and text literal passed through `change`: how a template is filled.
+    #[must_use]
+    pub fn map_text(self, change: &dyn Fn(&str) -> String) -> Expr {
+        let boxed = |expr: Box<Expr>| Box::new(expr.map_text(change));
+        let all = |parts: Vec<Expr>| parts.into_iter().map(|part| part.map_text(change)).collect();
+        let field_of = |field: FieldPath| match field {
+            FieldPath::Flat(name) => FieldPath::flat(change(&name)),
+            keys @ FieldPath::Keys(_) => keys,
+        };
+        match self {
+            Expr::Literal(Value::Text(text)) => Expr::Literal(Value::text(change(&text))),
+            literal @ Expr::Literal(_) => literal,
+            Expr::Field(field) => Expr::Field(field_of(field)),
+            Expr::Test { field, pattern } => Expr::Test { field: field_of(field), pattern },
+            Expr::Differs { field, pattern, rule } => Expr::Differs { field: field_of(field), pattern, rule },
+            Expr::And(parts) => Expr::And(all(parts)),
+            Expr::Or(parts) => Expr::Or(all(parts)),
+            Expr::Xor(left, right) => Expr::Xor(boxed(left), boxed(right)),
+            Expr::Not(part) => Expr::Not(boxed(part)),
+            Expr::Compare { op, left, right } => Expr::Compare { op, left: boxed(left), right: boxed(right) },
+            Expr::Arith { op, left, right } => Expr::Arith { op, left: boxed(left), right: boxed(right) },
+            Expr::Call { func, args } => Expr::Call { func, args: all(args) },
+        }
+    }
 }
 
 /// A comparison.

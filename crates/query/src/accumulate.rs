@@ -20,18 +20,37 @@ pub(crate) enum Accumulator {
     Distinct(BTreeSet<String>),
     /// Count, mean, sum of squared differences from the mean: Welford's method does not lose what is small beside what is
     /// large.
-    Moments { count: f64, mean: f64, squares: f64, sum: f64, sum_squares: f64 },
-    Extreme { numeric: Option<f64>, text: Option<String>, all_numeric: bool },
-    Range { min: Option<f64>, max: Option<f64> },
+    Moments {
+        count: f64,
+        mean: f64,
+        squares: f64,
+        sum: f64,
+        sum_squares: f64,
+    },
+    Extreme {
+        numeric: Option<f64>,
+        text: Option<String>,
+        all_numeric: bool,
+    },
+    Range {
+        min: Option<f64>,
+        max: Option<f64>,
+    },
     /// Numbers in the order of arrival.
     Numbers(Vec<f64>),
     /// How often each value was seen.
     Frequencies(BTreeMap<String, u64>),
     List(Vec<String>),
     /// The value of the row that counts, and the time of that row.
-    Held { value: Option<Value>, time: f64 },
+    Held {
+        value: Option<Value>,
+        time: f64,
+    },
     /// Times and values of the first and the last row.
-    Ends { first: Option<(f64, f64)>, last: Option<(f64, f64)> },
+    Ends {
+        first: Option<(f64, f64)>,
+        last: Option<(f64, f64)>,
+    },
 }
 
 /// The kind of an aggregate's result over a column of this kind.

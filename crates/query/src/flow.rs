@@ -98,7 +98,8 @@ impl Flow {
         }
         let null_handling = if keep { NullHandling::Preserve } else { NullHandling::Drop };
         let options = UnnestOptions { null_handling, ..UnnestOptions::default() };
-        let plan = self.build().unnest_column_with_options(DataFusionColumn::new_unqualified(name), options)?.build()?;
+        let plan =
+            self.build().unnest_column_with_options(DataFusionColumn::new_unqualified(name), options)?.build()?;
         let flow = Flow { plan, columns, functions };
         // Unnesting moves the column; this puts names and order right again.
         let same = flow.same();

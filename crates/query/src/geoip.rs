@@ -14,7 +14,7 @@ pub struct GeoIp {
 
 impl std::fmt::Debug for GeoIp {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("GeoIp").field("type", &self.reader.metadata.database_type).finish()
+        f.debug_struct("GeoIp").field("type", &self.reader.metadata().database_type).finish()
     }
 }
 

@@ -143,9 +143,14 @@ impl InputBuilder {
 }
 
 /// A temporary file being written. It has no name, so nothing has to be cleaned up.
-#[derive(Debug)]
 struct Spill {
     writer: StreamWriter<BufWriter<File>>,
+}
+
+impl std::fmt::Debug for Spill {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Spill").finish_non_exhaustive()
+    }
 }
 
 impl Spill {
@@ -220,7 +225,9 @@ impl PartitionStream for Data {
 
     fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
         let spilled = match self.read_spilled() {
-            Ok(reader) => reader.into_iter().flatten().map(|batch| batch.map_err(DataFusionError::from)).collect_lazily(),
+            Ok(reader) => {
+                reader.into_iter().flatten().map(|batch| batch.map_err(DataFusionError::from)).collect_lazily()
+            }
             Err(error) => Lazily::Error(Some(error)),
         };
         let batches = spilled.chain(self.batches.clone().into_iter().map(Ok));

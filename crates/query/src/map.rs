@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use masthead_ir::Value;
 use masthead_ir::eval::number::{self, Number};
 use masthead_ir::eval::regex::CompiledRegex;
 use masthead_ir::eval::{Context, Program, Row, clock, json};
@@ -12,7 +13,6 @@ use masthead_ir::expr::{ArithOp, Expr, FieldPath, Func};
 use masthead_ir::pipeline::{MultiSplit, Span};
 use masthead_ir::table::TableIndex;
 use masthead_ir::time::Micros;
-use masthead_ir::Value;
 use serde::{Deserialize, Serialize};
 
 use crate::geoip::GeoIp;
@@ -36,21 +36,58 @@ pub(crate) enum Map {
     /// 1 where an expression is true, else absent.
     CountIf(Expr),
     /// A field, or a text where it is absent.
-    Fill { field: String, value: String },
+    Fill {
+        field: String,
+        value: String,
+    },
     /// A field, or another where it is absent.
-    Or { field: String, other: String },
+    Or {
+        field: String,
+        other: String,
+    },
     /// The distinct members of a list.
     Distinct(String),
-    GeoIp { field: String, name: String },
-    Lookup { table: String, keys: Vec<(String, String)>, output: String },
+    GeoIp {
+        field: String,
+        name: String,
+    },
+    Lookup {
+        table: String,
+        keys: Vec<(String, String)>,
+        output: String,
+    },
     /// A named group; absent where there is no match.
-    Extract { field: String, regex: String, group: String, max: u64 },
-    Rewrite { field: String, sed: String },
-    Bin { field: String, span: Span },
-    Split { field: String, split: MultiSplit, allow_empty: bool },
-    Join { field: String, delimiter: String },
-    FormatTime { field: String, format: String },
-    JsonPath { field: String, path: String },
+    Extract {
+        field: String,
+        regex: String,
+        group: String,
+        max: u64,
+    },
+    Rewrite {
+        field: String,
+        sed: String,
+    },
+    Bin {
+        field: String,
+        span: Span,
+    },
+    Split {
+        field: String,
+        split: MultiSplit,
+        allow_empty: bool,
+    },
+    Join {
+        field: String,
+        delimiter: String,
+    },
+    FormatTime {
+        field: String,
+        format: String,
+    },
+    JsonPath {
+        field: String,
+        path: String,
+    },
 }
 
 type Compiled = Box<dyn Fn(&dyn Row) -> Value + Send + Sync>;
@@ -162,9 +199,11 @@ impl Map {
                 let max = usize::try_from(max).unwrap_or(usize::MAX);
                 Box::new(move |row| {
                     let value = row.get(&field);
-                    let found = value.members().iter().filter_map(text_of).flat_map(|text| {
-                        regex.group(Some(&group), &text, max)
-                    });
+                    let found = value
+                        .members()
+                        .iter()
+                        .filter_map(text_of)
+                        .flat_map(|text| regex.group(Some(&group), &text, max));
                     let limit = if max == 0 { usize::MAX } else { max };
                     Value::list(found.take(limit).map(Value::text))
                 })
@@ -224,7 +263,7 @@ fn lookup(table: Option<Arc<TableIndex>>, keys: Vec<(String, String)>, output: S
             return Value::Absent;
         }
         let wanted: Vec<(&str, &Value)> = keys.iter().map(|(column, _)| column.as_str()).zip(&values).collect();
-        table.output(&wanted, &output)
+        table.lookup(&wanted).values(&output)
     })
 }
 
@@ -256,9 +295,19 @@ fn bin(value: &Value, span: Span) -> Value {
             Value::text(format!("{}-{}", text(start), text(start + width)))
         }
         Span::Seconds(width) if width > 0.0 => number::float((number / width).floor() * width),
-        Span::Months(months) => clock::month_start(number, months).map_or_else(|| value.clone(), number::float),
+        Span::Months(months) => month_start(number, months).map_or_else(|| value.clone(), number::float),
         _ => value.clone(),
     }
+}
+
+/// The start of the run of so many calendar months, counted from January, that a time lies in.
+fn month_start(seconds: f64, months: u32) -> Option<f64> {
+    use masthead_ir::time::{TimeSpec, TimeStep, TimeUnit};
+    let micros = clock::micros(Number::Float(seconds))?;
+    let year = TimeSpec::Relative(vec![TimeStep::Snap(TimeUnit::Year)]).resolve(micros);
+    let step = i64::from(months.clamp(1, 12));
+    let starts = (0..).map(|n| TimeSpec::Relative(vec![TimeStep::Add(n * step, TimeUnit::Month)]).resolve(year));
+    starts.take(13).take_while(|start| *start <= micros).last().map(|start| start as f64 / 1e6)
 }
 
 /// The kind of an expression's value. Where it depends on the row it is text, or a list if it may be one.
@@ -323,4 +372,3 @@ fn expr_kind(expr: &Expr, of: &dyn Fn(&str) -> Kind) -> Kind {
         _ => Kind::Text,
     }
 }
-

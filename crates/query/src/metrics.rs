@@ -85,9 +85,12 @@ impl MetricsTable {
             }
         }
         named.extend(single.zip(single_value));
-        self.measurements.extend(
-            named.into_iter().map(|(name, value)| Measurement { time, name, value, dimensions: dimensions.clone() }),
-        );
+        self.measurements.extend(named.into_iter().map(|(name, value)| Measurement {
+            time,
+            name,
+            value,
+            dimensions: dimensions.clone(),
+        }));
     }
 
     /// The time of the last measurement, in microseconds.

@@ -16,7 +16,7 @@ pub(crate) fn json(rows: &mut Rows, field: &str) {
         let Some(text) = text_of(&rows.records[index].values[at]) else { continue };
         let mut found: Vec<(String, Value)> = Vec::new();
         // What comes before a fault in the text is taken, as far as it goes.
-        let _ = masthead_ir::flatten_text(&text, &mut |name, value| {
+        let _ = masthead_ir::eval::json::flatten(&text, &mut |name, value| {
             if found.len() < MAX_FIELDS {
                 found.push((name.to_owned(), Value::text(value)));
             }
@@ -53,7 +53,9 @@ pub fn pairs_of(text: &str) -> Vec<(String, Value)> {
     let is_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | ':' | '-');
     let mut rest = text;
     while let Some(at) = rest.find('=') {
-        let name_start = rest[..at].rfind(|c: char| !is_name(c)).map_or(0, |p| p + rest[p..].chars().next().map_or(1, char::len_utf8));
+        let name_start = rest[..at]
+            .rfind(|c: char| !is_name(c))
+            .map_or(0, |p| p + rest[p..].chars().next().map_or(1, char::len_utf8));
         let name = &rest[name_start..at];
         let after = &rest[at + 1..];
         let (value, end) = match after.strip_prefix('"') {
@@ -62,7 +64,9 @@ pub fn pairs_of(text: &str) -> Vec<(String, Value)> {
                 None => (quoted, after.len()),
             },
             None => {
-                let end = after.find(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | ')' | '(')).unwrap_or(after.len());
+                let end = after
+                    .find(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | ')' | '('))
+                    .unwrap_or(after.len());
                 (&after[..end], end)
             }
         };
@@ -81,7 +85,8 @@ mod tests {
     #[test]
     fn pairs_are_read_up_to_what_ends_them() {
         let found = pairs_of("Notice shell (user=root, cmd=\"sh -c x=1\" proc=bash) k8s.ns=a empty= =b");
-        let found: Vec<(String, String)> = found.into_iter().map(|(n, v)| (n, text_of(&v).unwrap_or_default())).collect();
+        let found: Vec<(String, String)> =
+            found.into_iter().map(|(n, v)| (n, text_of(&v).unwrap_or_default())).collect();
         let expected = [("user", "root"), ("cmd", "sh -c x=1"), ("proc", "bash"), ("k8s.ns", "a")];
         assert_eq!(found, expected.map(|(n, v)| (n.to_owned(), v.to_owned())));
     }

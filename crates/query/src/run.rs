@@ -46,7 +46,7 @@ impl Resources {
         metrics: Option<Arc<MetricsTable>>,
     ) -> Resources {
         let index = |(name, table): (&String, &Arc<Table>)| {
-            (name.clone(), (table.clone(), Arc::new(TableIndex::new(table))))
+            (name.clone(), (table.clone(), Arc::new(TableIndex::new(table.clone()))))
         };
         Resources { tables: tables.iter().map(index).collect(), geoip, metrics }
     }
@@ -213,7 +213,8 @@ impl Run<'_> {
                 }
             }
             Source::Once => {
-                let record = Record { values: vec![Value::Float(self.context.now as f64 / 1e6)], origin: Origin::default() };
+                let record =
+                    Record { values: vec![Value::Float(self.context.now as f64 / 1e6)], origin: Origin::default() };
                 let columns = vec![Column { name: "_time".to_owned(), kind: Kind::Float }];
                 Ok(State::Rows(Rows { columns, records: vec![record] }))
             }
@@ -324,7 +325,9 @@ impl Run<'_> {
                 let right = self.inner(right)?;
                 row_stages::semi_join(&mut rows, &right, *negated);
             }
-            Stage::WriteTable { name, append } => self.output.written.push((name.clone(), table_of(name, &rows), *append)),
+            Stage::WriteTable { name, append } => {
+                self.output.written.push((name.clone(), table_of(name, &rows), *append))
+            }
             other => return Err(Fault::Own(DataFusionError::NotImplemented(format!("{other:?}")))),
         }
         Ok(State::Rows(rows))
@@ -467,7 +470,20 @@ fn in_range(range: &TimeRange, now: Micros) -> masthead_ir::Expr {
 /// The narrowest usual width of which at most `count` cover the values.
 fn auto_span(rows: &Rows, field: &str, count: u32) -> Span {
     const WIDTHS: [f64; 14] = [
-        1.0, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0, 1_800.0, 3_600.0, 14_400.0, 43_200.0, 86_400.0, 604_800.0, 2_592_000.0,
+        1.0,
+        5.0,
+        10.0,
+        30.0,
+        60.0,
+        300.0,
+        600.0,
+        1_800.0,
+        3_600.0,
+        14_400.0,
+        43_200.0,
+        86_400.0,
+        604_800.0,
+        2_592_000.0,
     ];
     use masthead_ir::eval::number::Number;
     let values = rows.index(field).into_iter().flat_map(|at| rows.records.iter().map(move |r| &r.values[at]));

@@ -43,7 +43,9 @@ impl Sed {
                 let regex = CompiledRegex::new(&expression).map_err(|error| error.to_string())?;
                 Ok(Sed::Substitute { regex, replacement: to.clone(), all: flags.contains('g') })
             }
-            'y' if from.chars().count() == to.chars().count() => Ok(Sed::Translate(from.chars().zip(to.chars()).collect())),
+            'y' if from.chars().count() == to.chars().count() => {
+                Ok(Sed::Translate(from.chars().zip(to.chars()).collect()))
+            }
             'y' => Err(format!("`{text}`: both sides of `y` must have as many letters")),
             other => Err(format!("`{other}` is no sed command; `s` and `y` are")),
         }

@@ -12,7 +12,11 @@ use crate::names::{captures, has_star, matches, substitute};
 use crate::rows::Column;
 
 /// Adds a stage to a plan; gives the flow back unchanged (as `Err`) if the stage is not relational.
-pub(crate) fn relational(flow: Flow, stage: &Stage, tables: &dyn Fn(&str) -> Vec<String>) -> Result<Result<Flow, Flow>> {
+pub(crate) fn relational(
+    flow: Flow,
+    stage: &Stage,
+    tables: &dyn Fn(&str) -> Vec<String>,
+) -> Result<Result<Flow, Flow>> {
     Ok(Ok(match stage {
         Stage::Filter(expr) => flow.filter(expr)?,
         Stage::Assign { field, expr } => flow.assign(vec![(field.clone(), Map::Expr(expr.clone()))])?,
@@ -87,7 +91,9 @@ fn rename(flow: Flow, from: &str, to: &str) -> Result<Flow> {
     let mut renamed = Vec::new();
     for ((column, expr), target) in columns.iter().zip(&targets) {
         match target {
-            Some(name) => crate::flow::set(&mut renamed, Column { name: name.clone(), kind: column.kind }, expr.clone()),
+            Some(name) => {
+                crate::flow::set(&mut renamed, Column { name: name.clone(), kind: column.kind }, expr.clone())
+            }
             None if replaced(&column.name) => {}
             None => renamed.push((column.clone(), expr.clone())),
         }
@@ -155,8 +161,7 @@ fn lookup(flow: Flow, join: &LookupJoin, tables: &dyn Fn(&str) -> Vec<String>) -
     }
     let temporary = |index: usize| format!("__mh_l_{index}");
     let read = |(index, (column, _)): (usize, &(String, String))| {
-        let map =
-            Map::Lookup { table: join.table.clone(), keys: join.keys.clone(), output: column.clone() };
+        let map = Map::Lookup { table: join.table.clone(), keys: join.keys.clone(), output: column.clone() };
         (temporary(index), map)
     };
     let flow = flow.assign(outputs.iter().enumerate().map(read).collect())?;
@@ -208,5 +213,3 @@ pub(crate) fn fill_present(flow: Flow, value: &str, present_columns: &[String], 
         .collect();
     flow.assign(maps)
 }
-
-

@@ -25,7 +25,11 @@ use crate::rows::MAX_IDS;
 
 /// The aggregate function of the IR.
 pub(crate) fn aggregate(func: AggregateFunc) -> AggregateUDF {
-    AggregateUDF::from(Named { name: format!("ir_{func:?}").to_ascii_lowercase(), what: What::Func(func), signature: any() })
+    AggregateUDF::from(Named {
+        name: format!("ir_{func:?}").to_ascii_lowercase(),
+        what: What::Func(func),
+        signature: any(),
+    })
 }
 
 /// The audit ids of a group's rows: distinct, in the order of their first appearance.

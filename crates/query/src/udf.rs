@@ -54,7 +54,7 @@ impl Functions {
 
     /// A map over the columns that are there; it is checked here, so that its fault is told before anything runs.
     pub(crate) fn map(&self, map: &Map, kind: Kind, columns: &[String]) -> Result<PlanExpr> {
-        map.compile(&self.tools).map_err(DataFusionError::Plan)?;
+        let _checked = map.compile(&self.tools).map_err(DataFusionError::Plan)?;
         self.call(What::Map(map.clone()), Some(kind), map.fields(), columns)
     }
 

@@ -202,7 +202,8 @@ impl Align<'_> {
             return true;
         }
         if wanted.is_whitespace() {
-            let run = self.value[self.done..].chars().take_while(|c| c.is_whitespace()).map(char::len_utf8).sum::<usize>();
+            let run =
+                self.value[self.done..].chars().take_while(|c| c.is_whitespace()).map(char::len_utf8).sum::<usize>();
             self.done += run;
             self.skip_white();
             return true;

@@ -57,8 +57,7 @@ struct Offsets {
 
 impl Offsets {
     fn new(text: &str) -> Offsets {
-        let starts =
-            if text.is_ascii() { Vec::new() } else { text.char_indices().map(|(at, _)| at as u32).collect() };
+        let starts = if text.is_ascii() { Vec::new() } else { text.char_indices().map(|(at, _)| at as u32).collect() };
         Offsets { starts, length: text.len() }
     }
 
@@ -102,11 +101,9 @@ impl Builder {
             Event::SequenceStart(anchor, _) => self.open(Open::Sequence(Vec::new()), span.start, anchor),
             Event::MappingStart(anchor, _) => self.open(Open::Mapping(Vec::new(), None), span.start, anchor),
             Event::SequenceEnd | Event::MappingEnd => self.close(span.end),
-            Event::Nothing
-            | Event::StreamStart
-            | Event::StreamEnd
-            | Event::DocumentStart(_)
-            | Event::DocumentEnd => Ok(()),
+            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentStart(_) | Event::DocumentEnd => {
+                Ok(())
+            }
         }
     }
 

@@ -117,3 +117,11 @@ impl<'de> Deserialize<'de> for Members<'de> {
         deserializer.deserialize_map(MembersVisitor)
     }
 }
+
+/// Gives every scalar of a JSON text with its flattened name, in document order.
+///
+/// # Errors
+/// Where the text is not JSON; what came before was given.
+pub fn flatten(text: &str, each: &mut dyn FnMut(&str, &str)) -> Result<(), masthead_event::JsonError> {
+    masthead_event::flatten::flatten(text.as_bytes(), &mut |name, value| each(name, value.text))
+}
