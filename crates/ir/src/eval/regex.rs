@@ -41,15 +41,59 @@ impl CompiledRegex {
         }
     }
 
+    /// The names of its named groups, in their order.
+    pub fn group_names(&self) -> Vec<String> {
+        match &self.0 {
+            Engine::Linear(regex) => regex.capture_names().flatten().map(str::to_owned).collect(),
+            Engine::Backtracking(regex) => regex.capture_names().flatten().map(str::to_owned).collect(),
+        }
+    }
+
+    /// What a group (by name, or `None` for the first, else the whole match) holds in each of the first `max` matches
+    /// (0: all) in which it took part.
+    pub fn group(&self, name: Option<&str>, text: &str, max: usize) -> Vec<String> {
+        let max = if max == 0 { usize::MAX } else { max };
+        match &self.0 {
+            Engine::Linear(regex) => regex
+                .captures_iter(text)
+                .take(max)
+                .filter_map(|groups| match name {
+                    Some(name) => groups.name(name),
+                    None => groups.get(1).or_else(|| groups.get(0)),
+                })
+                .map(|found| found.as_str().to_owned())
+                .collect(),
+            Engine::Backtracking(regex) => regex
+                .captures_iter(text)
+                .map_while(Result::ok)
+                .take(max)
+                .filter_map(|groups| match name {
+                    Some(name) => groups.name(name),
+                    None => groups.get(1).or_else(|| groups.get(0)),
+                })
+                .map(|found| found.as_str().to_owned())
+                .collect(),
+        }
+    }
+
     /// The text with every match replaced. In the replacement `\0` stands for the match, `\1` to `\9` for its groups
     /// (nothing if a group took no part), `\\` for a backslash; any other backslash for itself.
     pub fn replace_all<'t>(&self, text: &'t str, replacement: &str) -> Cow<'t, str> {
+        self.replace(text, replacement, 0)
+    }
+
+    /// The same for the first match only.
+    pub fn replace_first<'t>(&self, text: &'t str, replacement: &str) -> Cow<'t, str> {
+        self.replace(text, replacement, 1)
+    }
+
+    fn replace<'t>(&self, text: &'t str, replacement: &str, limit: usize) -> Cow<'t, str> {
         match &self.0 {
-            Engine::Linear(regex) => regex.replace_all(text, |groups: &regex::Captures<'_>| {
+            Engine::Linear(regex) => regex.replacen(text, limit, |groups: &regex::Captures<'_>| {
                 expand(replacement, |group| groups.get(group).map_or("", |g| g.as_str()))
             }),
             Engine::Backtracking(regex) => regex
-                .try_replacen(text, 0, |groups: &fancy_regex::Captures<'_, str>| {
+                .try_replacen(text, limit, |groups: &fancy_regex::Captures<'_, str>| {
                     expand(replacement, |group| groups.get(group).map_or("", |g| g.as_str()))
                 })
                 .unwrap_or(Cow::Borrowed(text)),
