@@ -165,7 +165,7 @@ pub enum ArithOp {
 /// A function of [`Expr::Call`]. Semantics follow the Splunk Search Reference, "Evaluation functions", where a name is
 /// shared with it; each is null for a null argument unless it says otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "documented where they are evaluated, in eval::call")]
+#[expect(missing_docs, reason = "documented where they are evaluated, in the modules of eval that call.rs names")]
 pub enum Func {
     // Choice.
     If,

@@ -58,7 +58,8 @@ pub enum Pattern {
         /// Whether letter case counts.
         case: Case,
     },
-    /// The text is an IP address inside the network; a text that is no address is compared with `literal`.
+    /// The text is an IP address inside the network (an IPv4 address written as IPv6 counts as IPv4 too); a text that is
+    /// no address is compared with `literal`, ASCII case aside.
     Cidr {
         /// The network.
         net: IpNet,
@@ -66,7 +67,7 @@ pub enum Pattern {
         literal: String,
     },
     /// The regular expression matches somewhere in the text (PCRE syntax as `fancy-regex` knows it; case counts unless
-    /// the expression says otherwise).
+    /// the expression says otherwise). A match that takes too many steps of backtracking is none.
     Regex(String),
     /// Order against a literal: by number if both sides read as numbers, else by bytes.
     Order {
@@ -76,7 +77,8 @@ pub enum Pattern {
         literal: String,
     },
     /// The words stand in the text, bounded on both sides by a breaker or an end of the text: how log search engines
-    /// look for a bare word or phrase in a raw event (Splunk, "Event segmentation"). May hold `*`.
+    /// look for a bare word or phrase in a raw event (Splunk, "Event segmentation"). `*` stands for any run of characters,
+    /// breakers too; a star at an edge takes the bound away there. A breaker at the edge of the words is its own bound.
     Phrase {
         /// The words.
         text: String,

@@ -18,11 +18,11 @@ pub struct Table {
     pub matching: BTreeMap<String, KeyMatch>,
     /// Whether letter case counts in keys.
     pub case_sensitive: bool,
-    /// How many matching rows are used; their values become lists.
+    /// How many matching rows are used; their values become lists. 0: all.
     pub max_matches: usize,
     /// How many matches there must be before `default` is used instead.
     pub min_matches: usize,
-    /// What every output is given when too few rows match.
+    /// What every output is given when too few rows match. Without it those that match are used.
     pub default: Option<String>,
 }
 

@@ -332,6 +332,19 @@ fn values_of_one_text_and_different_types_are_remembered_apart() {
 }
 
 #[test]
+fn threads_share_a_matcher_and_take_their_scratch_along() {
+    fn shared<T: Send + Sync>(value: T) -> T {
+        value
+    }
+    let matcher = shared(matcher(&[(Filter, &[], is("verb", "get"))]));
+    let mut scratch = shared(Scratch::default());
+    let found = std::thread::scope(|scope| {
+        scope.spawn(|| run(&matcher, &mut scratch, &event(&[("verb", &["get"])]))).join().unwrap()
+    });
+    assert_eq!(found, [0]);
+}
+
+#[test]
 fn a_scratch_follows_its_matcher() {
     let one = matcher(&[(Filter, &[], is("verb", "get"))]);
     let two = matcher(&[(Filter, &[], is("user", "eve")), (Filter, &[], is("verb", "list"))]);
