@@ -1,0 +1,1 @@
+"""Holds `unittest.mock`; rules import nothing else of it."""
