@@ -119,11 +119,12 @@ class PantherEvent(ImmutableCaseInsensitiveDict):
         return default if value is None else value
 
     def udm_path(self, name):
-        """The path that the data model maps a name to, with dots; None if there is none or it is a method."""
+        """The path that the data model maps a name to, with dots, or its method's name; None if it maps nothing."""
         mapping = self._model.get(name)
-        if mapping is None or mapping[0] != "path":
+        if mapping is None:
             return None
-        return ".".join(mapping[1])
+        kind, target = mapping
+        return ".".join(target) if kind == "path" else target.__name__
 
     def lookup(self, table, *keys, default=None):
         """What an enrichment table added to the record, and below it the value under the keys."""
