@@ -176,10 +176,9 @@ def _key(key):
 
 
 def _put_mocks(module, mocks):
-    """Puts mock objects in the place of names; returns what stood there."""
+    """Puts mock objects that return a value in the place of names; returns what stood there."""
     saved = []
-    for mock in mocks:
-        path = str(mock.get("objectName") or "")
+    for path, value in mocks:
         target, name = module, path
         owner, dot, last = path.rpartition(".")
         if dot:
@@ -192,7 +191,7 @@ def _put_mocks(module, mocks):
                 except ImportError:
                     target, name = module, path
         saved.append(((target, name), name in vars(target), vars(target).get(name)))
-        setattr(target, name, MagicMock(name=path, return_value=mock.get("returnValue")))
+        setattr(target, name, MagicMock(name=path, return_value=value))
     return saved
 
 

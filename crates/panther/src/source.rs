@@ -41,7 +41,8 @@ impl Source {
             Err(error) => {
                 let range = error.range();
                 let message = format!("the Python code cannot be parsed: {}", error.error);
-                Err(Diagnostic::error("python-syntax", message).at(span(range.start().to_usize(), range.end().to_usize())))
+                Err(Diagnostic::error("python-syntax", message)
+                    .at(span(range.start().to_usize(), range.end().to_usize())))
             }
         }
     }
@@ -61,13 +62,17 @@ impl Source {
     pub(crate) fn binds(&self, name: &str) -> bool {
         self.module.body.iter().any(|stmt| match stmt {
             Stmt::FunctionDef(def) => def.name.as_str() == name,
-            Stmt::Assign(assign) => {
-                assign.targets.iter().any(|target| target.as_name_expr().is_some_and(|target| target.id.as_str() == name))
+            Stmt::Assign(assign) => assign
+                .targets
+                .iter()
+                .any(|target| target.as_name_expr().is_some_and(|target| target.id.as_str() == name)),
+            Stmt::Import(import) => {
+                import.names.iter().any(|alias| alias.asname.as_ref().unwrap_or(&alias.name) == name)
             }
-            Stmt::Import(import) => import.names.iter().any(|alias| alias.asname.as_ref().unwrap_or(&alias.name) == name),
-            Stmt::ImportFrom(import) => {
-                import.names.iter().any(|alias| matches!(alias.asname.as_ref().unwrap_or(&alias.name).as_str(), "*") || alias.asname.as_ref().unwrap_or(&alias.name) == name)
-            }
+            Stmt::ImportFrom(import) => import.names.iter().any(|alias| {
+                matches!(alias.asname.as_ref().unwrap_or(&alias.name).as_str(), "*")
+                    || alias.asname.as_ref().unwrap_or(&alias.name) == name
+            }),
             Stmt::If(_) | Stmt::Try(_) | Stmt::With(_) | Stmt::For(_) | Stmt::While(_) | Stmt::Match(_) => true,
             _ => false,
         })

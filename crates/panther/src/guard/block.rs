@@ -137,7 +137,11 @@ impl<'a> Evaluator<'a> {
                     Some(value) => self.value(value, env, scope),
                     None => Found::pure(Val::Const(Const::None)),
                 };
-                Block { returns: vec![(Cond::constant(true), found.value)], falls: Cond::constant(false), effect: found.effect }
+                Block {
+                    returns: vec![(Cond::constant(true), found.value)],
+                    falls: Cond::constant(false),
+                    effect: found.effect,
+                }
             }
             Stmt::Expr(inner) => {
                 let found = self.value(&inner.value, env, scope);

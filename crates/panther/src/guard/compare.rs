@@ -47,9 +47,8 @@ fn identical(left: &Val<'_>, right: &Val<'_>) -> Cond {
             field.equals(value)
         }
         // A number is equal to a truth value and not identical to it.
-        (Val::Field(field), Val::Const(value @ Const::Bool(_))) | (Val::Const(value @ Const::Bool(_)), Val::Field(field)) => {
-            Cond::at_most(field.equals(value).may)
-        }
+        (Val::Field(field), Val::Const(value @ Const::Bool(_)))
+        | (Val::Const(value @ Const::Bool(_)), Val::Field(field)) => Cond::at_most(field.equals(value).may),
         _ => Cond::unknown(),
     }
 }

@@ -245,10 +245,18 @@ impl<'a> Evaluator<'a> {
                 Val::Field(Field { otherwise: Some(otherwise.clone()), ..field.clone() })
             }
             (true, [Val::Const(first), second]) => {
-                if first.truthy() { Val::Const(first.clone()) } else { std::mem::replace(second, Val::Unknown) }
+                if first.truthy() {
+                    Val::Const(first.clone())
+                } else {
+                    std::mem::replace(second, Val::Unknown)
+                }
             }
             (false, [Val::Const(first), second]) => {
-                if first.truthy() { std::mem::replace(second, Val::Unknown) } else { Val::Const(first.clone()) }
+                if first.truthy() {
+                    std::mem::replace(second, Val::Unknown)
+                } else {
+                    Val::Const(first.clone())
+                }
             }
             // All operands were true for `and`, false for `or`: what is left is the condition to get past the last.
             _ => Val::Truth(if is_or { reached.not() } else { reached }),
@@ -256,7 +264,14 @@ impl<'a> Evaluator<'a> {
         Found { value, effect }
     }
 
-    fn conditional(&mut self, test: &'a Py, body: &'a Py, orelse: &'a Py, env: &Env<'a>, scope: Scope<'a>) -> Found<'a> {
+    fn conditional(
+        &mut self,
+        test: &'a Py,
+        body: &'a Py,
+        orelse: &'a Py,
+        env: &Env<'a>,
+        scope: Scope<'a>,
+    ) -> Found<'a> {
         let test = self.value(test, env, scope);
         let truth = test.value.truth();
         let (one, other) = (self.value(body, env, scope), self.value(orelse, env, scope));
@@ -337,7 +352,12 @@ impl<'a> Evaluator<'a> {
         result
     }
 
-    fn function(&mut self, function: Callable<'a>, positional: Vec<Val<'a>>, named: Vec<(&'a str, Val<'a>)>) -> Found<'a> {
+    fn function(
+        &mut self,
+        function: Callable<'a>,
+        positional: Vec<Val<'a>>,
+        named: Vec<(&'a str, Val<'a>)>,
+    ) -> Found<'a> {
         // This one walks with `functools.reduce`; its meaning is that of the method.
         if (function.scope.module, function.def.name.as_str()) == ("panther_base_helpers", "deep_get") {
             let mut arguments = positional.into_iter();
@@ -349,7 +369,13 @@ impl<'a> Evaluator<'a> {
         self.call(function.def, function.scope, positional, named)
     }
 
-    fn method(&mut self, base: Val<'a>, name: &str, positional: Vec<Val<'a>>, named: Vec<(&'a str, Val<'a>)>) -> Found<'a> {
+    fn method(
+        &mut self,
+        base: Val<'a>,
+        name: &str,
+        positional: Vec<Val<'a>>,
+        named: Vec<(&'a str, Val<'a>)>,
+    ) -> Found<'a> {
         match (base, name, positional.as_slice()) {
             (Val::Event, "udm", [Val::Const(Const::Str(mapped))]) => self.udm(mapped, &named),
             (base @ Val::Event, "deep_get", _) => self.deep_get(base, positional, named),

@@ -68,15 +68,16 @@ impl Field {
         match self.kind {
             Kind::Text => Cond::exact(self.same(Pattern::Same(Value::text("")))),
             Kind::Number => Cond::exact(self.same(zero())),
-            Kind::Texts => Cond::constant(false),
-            Kind::Object | Kind::Any => Cond::at_most(self.present()),
+            Kind::Texts | Kind::Object => Cond::constant(false),
+            Kind::Any => Cond::at_most(self.present()),
         }
     }
 
     /// The truth of the value.
     pub(super) fn truth(&self) -> Cond {
         let falsy = self.present_falsy();
-        let standing = Cond { may: all([self.present(), not(falsy.must)]), must: all([self.present(), not(falsy.may)]) };
+        let standing =
+            Cond { may: all([self.present(), not(falsy.must)]), must: all([self.present(), not(falsy.may)]) };
         let replaced = self.otherwise.as_ref().is_some_and(Const::truthy);
         let standing = if replaced { Cond::exact(self.present()) } else { standing };
         standing.or(&self.where_absent(|value| Some(value.truthy())))
@@ -146,7 +147,9 @@ impl Field {
             None => no(),
         };
         let holds = |value: &Const| match value {
-            Const::Str(text) => Some(affixes.iter().any(|affix| if suffix { text.ends_with(affix) } else { text.starts_with(affix) })),
+            Const::Str(text) => {
+                Some(affixes.iter().any(|affix| if suffix { text.ends_with(affix) } else { text.starts_with(affix) }))
+            }
             _ => None,
         };
         let replaced = match &self.otherwise {
@@ -191,9 +194,8 @@ impl Field {
             Some(false) => Cond::constant(false),
             None => Cond::at_most(self.present()),
         };
-        standing.or(&self.where_absent(|value| {
-            types.iter().try_fold(false, |found, name| Some(found || value.is_instance(name)?))
-        }))
+        standing.or(&self
+            .where_absent(|value| types.iter().try_fold(false, |found, name| Some(found || value.is_instance(name)?))))
     }
 
     /// Where a method that texts have may raise.
@@ -279,9 +281,9 @@ fn merge_tests(expr: Expr) -> Expr {
     for part in parts {
         if let Expr::Test { field, pattern } = &part
             && *pattern != Pattern::Present
-            && let Some(Expr::Test { pattern: Pattern::AnyOf(patterns), .. }) = merged.iter_mut().find(
-                |kept| matches!(kept, Expr::Test { field: other, pattern: Pattern::AnyOf(_) } if other == field),
-            )
+            && let Some(Expr::Test { pattern: Pattern::AnyOf(patterns), .. }) = merged
+                .iter_mut()
+                .find(|kept| matches!(kept, Expr::Test { field: other, pattern: Pattern::AnyOf(_) } if other == field))
         {
             match pattern {
                 Pattern::AnyOf(more) => patterns.extend(more.iter().cloned()),

@@ -31,50 +31,119 @@ pub(super) fn is_no(expr: &Expr) -> bool {
 
 /// All of them.
 pub(super) fn all(parts: impl IntoIterator<Item = Expr>) -> Expr {
-    let mut kept: Vec<Expr> = Vec::new();
-    for part in parts {
-        match part {
-            part if is_no(&part) => return no(),
-            part if is_yes(&part) => {}
-            Expr::And(inner) => inner.into_iter().for_each(|part| keep(&mut kept, part)),
-            part => keep(&mut kept, part),
-        }
-    }
-    match kept.len() {
-        0 => yes(),
-        1 => kept.swap_remove(0),
-        _ => Expr::And(kept),
-    }
+    join(parts.into_iter().collect(), Junction::All)
 }
 
 /// Any of them.
 pub(super) fn any(parts: impl IntoIterator<Item = Expr>) -> Expr {
-    let mut kept: Vec<Expr> = Vec::new();
-    for part in parts {
-        match part {
-            part if is_yes(&part) => return yes(),
-            part if is_no(&part) => {}
-            Expr::Or(inner) => inner.into_iter().for_each(|part| keep(&mut kept, part)),
-            part => keep(&mut kept, part),
+    join(parts.into_iter().collect(), Junction::Any)
+}
+
+/// The two ways to join conditions. Each is the other's mirror image.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Junction {
+    All,
+    Any,
+}
+
+impl Junction {
+    fn other(self) -> Junction {
+        if self == Junction::All { Junction::Any } else { Junction::All }
+    }
+
+    /// The part that changes nothing.
+    fn idle(self) -> Expr {
+        if self == Junction::All { yes() } else { no() }
+    }
+
+    /// The members, if a condition is joined this way.
+    fn members(self, expr: &Expr) -> Option<&[Expr]> {
+        match (self, expr) {
+            (Junction::All, Expr::And(parts)) | (Junction::Any, Expr::Or(parts)) => Some(parts),
+            _ => None,
         }
     }
-    match kept.len() {
-        0 => no(),
-        1 => kept.swap_remove(0),
-        _ => Expr::Or(kept),
+
+    fn of(self, mut parts: Vec<Expr>) -> Expr {
+        match parts.len() {
+            0 => self.idle(),
+            1 => parts.swap_remove(0),
+            _ if self == Junction::All => Expr::And(parts),
+            _ => Expr::Or(parts),
+        }
     }
 }
 
-fn keep(kept: &mut Vec<Expr>, part: Expr) {
-    if !kept.contains(&part) {
-        kept.push(part);
+/// Conditions joined, and what is idle among them left out.
+fn join(parts: Vec<Expr>, way: Junction) -> Expr {
+    let Some(kept) = flat(parts, way) else { return way.other().idle() };
+    let mut simplified = Vec::new();
+    for (at, part) in kept.iter().enumerate() {
+        let Some(inner) = way.other().members(part) else {
+            if !(way == Junction::All && implied(part, &kept)) {
+                simplified.push(part.clone());
+            }
+            continue;
+        };
+        if inner.iter().any(|member| kept.contains(member)) || absorbed(inner, &kept, at, way) {
+            continue;
+        }
+        // What another part decides against need not be asked here.
+        let open: Vec<Expr> = inner.iter().filter(|member| !kept.contains(&not((*member).clone()))).cloned().collect();
+        simplified.push(if open.len() == inner.len() { part.clone() } else { way.other().of(open) });
+    }
+    match flat(simplified, way) {
+        Some(parts) => way.of(parts),
+        None => way.other().idle(),
     }
 }
 
-/// The opposite.
+/// The parts with those joined the same way taken apart, each once; none if one of them, or two, decide it all.
+fn flat(parts: Vec<Expr>, way: Junction) -> Option<Vec<Expr>> {
+    let mut kept: Vec<Expr> = Vec::new();
+    for part in parts {
+        let members = match way.members(&part) {
+            Some(members) => members.to_vec(),
+            None => vec![part],
+        };
+        for member in members {
+            if member == way.other().idle() {
+                return None;
+            }
+            if member != way.idle() && !kept.contains(&member) {
+                kept.push(member);
+            }
+        }
+    }
+    let contradicts = |part: &Expr| match part {
+        Expr::Not(inner) => kept.contains(inner) || (way == Junction::All && implied(inner, &kept)),
+        _ => false,
+    };
+    if kept.iter().any(contradicts) { None } else { Some(kept) }
+}
+
+/// Whether another test of the same field says already that it is there.
+fn implied(part: &Expr, among: &[Expr]) -> bool {
+    let Expr::Test { field, pattern: Pattern::Present } = part else { return false };
+    among.iter().any(
+        |other| matches!(other, Expr::Test { field: same, pattern } if same == field && *pattern != Pattern::Present),
+    )
+}
+
+/// Whether a part is decided by a smaller one of its kind: `a and b` beside `a and b and c` in a disjunction.
+fn absorbed(parts: &[Expr], among: &[Expr], own: usize, way: Junction) -> bool {
+    among.iter().enumerate().any(|(at, other)| match way.other().members(other) {
+        Some(inner) => at != own && inner.len() < parts.len() && inner.iter().all(|part| parts.contains(part)),
+        None => false,
+    })
+}
+
+/// The opposite; negations stand only before tests.
 pub(super) fn not(expr: Expr) -> Expr {
     match expr {
         Expr::Not(inner) => *inner,
+        Expr::And(parts) => Expr::Or(parts.into_iter().map(not).collect()),
+        Expr::Or(parts) => Expr::And(parts.into_iter().map(not).collect()),
         expr if is_yes(&expr) => no(),
         expr if is_no(&expr) => yes(),
         expr => Expr::Not(Box::new(expr)),
@@ -131,20 +200,14 @@ impl Cond {
 
     /// Both.
     pub(super) fn and(&self, other: &Cond) -> Cond {
-        Cond {
-            may: all([self.may.clone(), other.may.clone()]),
-            must: all([self.must.clone(), other.must.clone()]),
-        }
-        .bounded()
+        Cond { may: all([self.may.clone(), other.may.clone()]), must: all([self.must.clone(), other.must.clone()]) }
+            .bounded()
     }
 
     /// One of them, or both.
     pub(super) fn or(&self, other: &Cond) -> Cond {
-        Cond {
-            may: any([self.may.clone(), other.may.clone()]),
-            must: any([self.must.clone(), other.must.clone()]),
-        }
-        .bounded()
+        Cond { may: any([self.may.clone(), other.may.clone()]), must: any([self.must.clone(), other.must.clone()]) }
+            .bounded()
     }
 
     /// The opposite.

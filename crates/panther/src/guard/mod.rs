@@ -13,6 +13,10 @@ mod field;
 mod logic;
 mod program;
 mod schema;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -38,7 +42,12 @@ pub const LOG_TYPE_FIELD: &str = "log_type";
 const OWN_LOG_TYPE: &str = "p_log_type";
 
 /// The guard of a rule: false only for events that it certainly does not match.
-pub(crate) fn extract(rule: &ModModule, modules: &Modules<'_>, log_types: &[String], models: &BTreeMap<String, Model>) -> Expr {
+pub(crate) fn extract(
+    rule: &ModModule,
+    modules: &Modules<'_>,
+    log_types: &[String],
+    models: &BTreeMap<String, Model>,
+) -> Expr {
     let names = Names::of(rule);
     let empty = Model::new();
     let parts = log_types.iter().map(|log_type| {
@@ -57,7 +66,13 @@ fn other_log_type(log_type: &str) -> Expr {
     any([elsewhere, all([present(&own), not(test(&own, same()))])])
 }
 
-fn of_log_type<'a>(rule: &'a ModModule, names: &'a Names<'a>, modules: &'a Modules<'a>, log_type: &'a str, model: &'a Model) -> Expr {
+fn of_log_type<'a>(
+    rule: &'a ModModule,
+    names: &'a Names<'a>,
+    modules: &'a Modules<'a>,
+    log_type: &'a str,
+    model: &'a Model,
+) -> Expr {
     // A name that no module can have: the rule's own.
     let scope = Scope { names, module: "" };
     let Meaning::Function(def, ..) = names.meaning("rule", "", modules) else { return yes() };

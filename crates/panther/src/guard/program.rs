@@ -10,8 +10,21 @@ use super::constant::Const;
 /// How far a constant may refer to others.
 const MAX_DEPTH: u32 = 8;
 /// Methods that change a list, a set or a mapping.
-const MUTATORS: &[&str] =
-    &["append", "extend", "insert", "add", "update", "remove", "discard", "pop", "popitem", "clear", "setdefault", "sort", "reverse"];
+const MUTATORS: &[&str] = &[
+    "append",
+    "extend",
+    "insert",
+    "add",
+    "update",
+    "remove",
+    "discard",
+    "pop",
+    "popitem",
+    "clear",
+    "setdefault",
+    "sort",
+    "reverse",
+];
 
 /// What a name at the top level of a module stands for.
 #[derive(Debug, Clone)]
@@ -266,7 +279,8 @@ impl<'a> Visitor<'a> for Bound<'a> {
                 }));
             }
             Stmt::ImportFrom(import) => {
-                self.names.extend(import.names.iter().map(|alias| alias.asname.as_ref().unwrap_or(&alias.name).as_str()));
+                self.names
+                    .extend(import.names.iter().map(|alias| alias.asname.as_ref().unwrap_or(&alias.name).as_str()));
             }
             Stmt::Global(global) => self.names.extend(global.names.iter().map(|name| name.as_str())),
             Stmt::Nonlocal(nonlocal) => self.names.extend(nonlocal.names.iter().map(|name| name.as_str())),
@@ -291,7 +305,9 @@ impl<'a> Visitor<'a> for Bound<'a> {
 
     fn visit_pattern(&mut self, pattern: &'a ruff_python_ast::Pattern) {
         match pattern {
-            ruff_python_ast::Pattern::MatchAs(inner) => self.names.extend(inner.name.as_ref().map(|name| name.as_str())),
+            ruff_python_ast::Pattern::MatchAs(inner) => {
+                self.names.extend(inner.name.as_ref().map(|name| name.as_str()))
+            }
             ruff_python_ast::Pattern::MatchStar(inner) => {
                 self.names.extend(inner.name.as_ref().map(|name| name.as_str()));
             }

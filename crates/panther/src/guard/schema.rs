@@ -13,9 +13,9 @@ pub(super) enum Kind {
     Text,
     /// A number.
     Number,
-    /// A list of texts.
+    /// A list of texts that is left out rather than empty.
     Texts,
-    /// An object.
+    /// An object that is left out rather than empty.
     Object,
     /// Nothing is known.
     Any,
@@ -75,7 +75,8 @@ pub(super) fn kind(log_type: &str, keys: &[Arc<str>]) -> Kind {
     }
     let listed = |paths: &[&[&str]]| {
         paths.iter().any(|path| {
-            path.len() == keys.len() && path.iter().zip(keys).all(|(step, key)| *step == "*" || step.eq_ignore_ascii_case(key))
+            path.len() == keys.len()
+                && path.iter().zip(keys).all(|(step, key)| *step == "*" || step.eq_ignore_ascii_case(key))
         })
     };
     if listed(TEXT) {
