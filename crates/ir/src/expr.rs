@@ -4,6 +4,7 @@
 //! filter made of them alone is two-valued. A filter keeps a row if its expression is true; a guard
 //! ([`crate::rule::Script`]) lets an event pass unless its expression is false.
 
+use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 
 pub use masthead_event::FieldPath;
@@ -69,6 +70,42 @@ pub enum Expr {
         /// Its arguments, in order.
         args: Vec<Expr>,
     },
+}
+
+impl Expr {
+    /// Calls `visit` with this expression and every expression inside it, an expression before its parts, parts from
+    /// left to right. Keeps no stack of calls, so that depth does not matter.
+    pub fn visit<'e>(&'e self, mut visit: impl FnMut(&'e Expr)) {
+        let mut pending = vec![self];
+        while let Some(expr) = pending.pop() {
+            visit(expr);
+            match expr {
+                Expr::Literal(_) | Expr::Field(_) | Expr::Test { .. } | Expr::Differs { .. } => {}
+                Expr::And(parts) | Expr::Or(parts) | Expr::Call { args: parts, .. } => {
+                    pending.extend(parts.iter().rev())
+                }
+                Expr::Not(part) => pending.push(part),
+                Expr::Xor(left, right) | Expr::Compare { left, right, .. } | Expr::Arith { left, right, .. } => {
+                    pending.push(right);
+                    pending.push(left);
+                }
+            }
+        }
+    }
+
+    /// The fields that the expression reads, each once, in the order of their first use.
+    pub fn fields(&self) -> Vec<FieldPath> {
+        let mut fields = Vec::new();
+        let mut seen = FxHashSet::default();
+        self.visit(|expr| {
+            if let Expr::Field(field) | Expr::Test { field, .. } | Expr::Differs { field, .. } = expr
+                && seen.insert(field)
+            {
+                fields.push(field.clone());
+            }
+        });
+        fields
+    }
 }
 
 /// A comparison.

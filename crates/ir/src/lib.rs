@@ -3,6 +3,8 @@
 //! Nothing behind this crate knows a dialect: what a dialect means (case folding, wildcards, several values, null,
 //! coercion) is spelled out in the nodes.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 pub mod diagnostic;
 pub mod eval;
 pub mod expr;

@@ -1,0 +1,181 @@
+//! What a scan runs: the rules that take part, their conditions in one matcher, the fields that each part reads.
+
+use std::sync::Arc;
+
+use masthead_event::projection::Projection;
+use masthead_ir::FieldPath;
+use masthead_ir::pipeline::Pipeline;
+use masthead_ir::rule::{Body, Compiled, Rule, RuleSet, Script, Trigger};
+use masthead_matcher::{ConditionKind, Matcher, MatcherBuilder};
+use masthead_query::{Demand, EventSource};
+
+use crate::finding::key_fields;
+use crate::options::Windows as WindowMode;
+use crate::windows::Windows;
+
+/// Who is told when a condition holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// The event source `source` of the pipeline `pipeline`.
+    Source {
+        /// Index in [`Plan::pipelines`].
+        pipeline: usize,
+        /// Index in [`PipelineRule::sources`].
+        source: usize,
+    },
+    /// A script: index in [`Plan::scripts`].
+    Script(usize),
+}
+
+/// A rule whose body is a pipeline.
+#[derive(Debug)]
+pub(crate) struct PipelineRule {
+    pub(crate) rule: Arc<Rule>,
+    pub(crate) pipeline: Pipeline,
+    pub(crate) sources: Vec<EventSource>,
+    /// Fields of the result that say what a row is about.
+    pub(crate) key: Option<Vec<String>>,
+    /// The windows of its schedule; none: it sees the whole input.
+    pub(crate) windows: Option<Windows>,
+}
+
+/// A rule whose body is a script.
+#[derive(Debug)]
+pub(crate) struct ScriptRule {
+    pub(crate) rule: Arc<Rule>,
+    pub(crate) script: Script,
+    pub(crate) trigger: Trigger,
+}
+
+/// What a scan runs.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) pipelines: Vec<PipelineRule>,
+    pub(crate) scripts: Vec<ScriptRule>,
+    /// By condition of the matcher.
+    pub(crate) targets: Vec<Target>,
+    pub(crate) matcher: Matcher,
+    /// Fields of every event: what the matcher reads (its slots come first), then [`Identity`]'s.
+    pub(crate) projection: Projection,
+    pub(crate) identity: Identity,
+    /// Fields of events that some pipeline wants.
+    pub(crate) wanted: Projection,
+    /// Rules that could not take part after all, with the reason.
+    pub(crate) refused: Vec<(Arc<Rule>, String)>,
+}
+
+/// Slots of what tells an event from others.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Identity {
+    pub(crate) audit_id: usize,
+    pub(crate) stage: usize,
+    pub(crate) received: usize,
+    pub(crate) staged: usize,
+    pub(crate) verb: usize,
+    pub(crate) uri: usize,
+    pub(crate) user: usize,
+    pub(crate) code: usize,
+}
+
+/// Names of [`Identity`]'s slots, in its order.
+const IDENTITY: [&str; 8] = [
+    "auditID",
+    "stage",
+    "requestReceivedTimestamp",
+    "stageTimestamp",
+    "verb",
+    "requestURI",
+    "user.username",
+    "responseStatus.code",
+];
+
+/// Fields that no event has by itself: its envelope, time and text.
+pub(crate) const ENVELOPE_FIELDS: [&str; 7] = ["source", "sourcetype", "host", "index", "_time", "_raw", "cluster"];
+
+impl Plan {
+    /// Takes the rules that run.
+    pub(crate) fn new(rules: &RuleSet, include_disabled: bool, mode: WindowMode) -> Plan {
+        let running = rules.rules.iter().filter_map(|compiled: &Compiled| compiled.rule.clone());
+        let running = running.filter(|rule| include_disabled || rule.enabled);
+        let mut builder = Builder::default();
+        for rule in running {
+            builder.add(rule, mode);
+        }
+        builder.finish()
+    }
+}
+
+#[derive(Default)]
+struct Builder {
+    pipelines: Vec<PipelineRule>,
+    scripts: Vec<ScriptRule>,
+    targets: Vec<Target>,
+    matcher: MatcherBuilder,
+    refused: Vec<(Arc<Rule>, String)>,
+}
+
+impl Builder {
+    fn add(&mut self, rule: Arc<Rule>, mode: WindowMode) {
+        let added = match &rule.body {
+            Body::Pipeline(pipeline) => self.add_pipeline(&rule, pipeline, mode),
+            Body::Script(script, trigger) => self.add_script(&rule, script, trigger),
+        };
+        if let Err(reason) = added {
+            self.refused.push((rule, reason));
+        }
+    }
+
+    fn add_pipeline(&mut self, rule: &Arc<Rule>, pipeline: &Pipeline, mode: WindowMode) -> Result<(), String> {
+        let windows = match (&rule.schedule, mode) {
+            (Some(schedule), WindowMode::AsScheduled) => Some(Windows::new(schedule)?),
+            _ => None,
+        };
+        let sources = masthead_query::sources(pipeline);
+        // A condition that cannot be compiled must leave nothing of its rule behind.
+        for source in &sources {
+            masthead_ir::eval::Program::compile(&source.filter).map_err(|error| error.to_string())?;
+        }
+        for (index, source) in sources.iter().enumerate() {
+            self.matcher.add(ConditionKind::Filter, source.filter.clone()).map_err(|error| error.to_string())?;
+            self.targets.push(Target::Source { pipeline: self.pipelines.len(), source: index });
+        }
+        let key = key_fields(pipeline);
+        self.pipelines.push(PipelineRule { rule: rule.clone(), pipeline: pipeline.clone(), sources, key, windows });
+        Ok(())
+    }
+
+    fn add_script(&mut self, rule: &Arc<Rule>, script: &Script, trigger: &Trigger) -> Result<(), String> {
+        self.matcher.add(ConditionKind::Guard, script.guard.clone()).map_err(|error| error.to_string())?;
+        self.targets.push(Target::Script(self.scripts.len()));
+        self.scripts.push(ScriptRule { rule: rule.clone(), script: script.clone(), trigger: trigger.clone() });
+        Ok(())
+    }
+
+    fn finish(self) -> Plan {
+        let matcher = self.matcher.build();
+        let mut paths: Vec<FieldPath> = matcher.fields().to_vec();
+        paths.extend(IDENTITY.map(FieldPath::flat));
+        let projection = Projection::new(paths);
+        let slot = |name: &str| projection.slot(&FieldPath::flat(name)).unwrap_or(usize::MAX);
+        let [audit_id, stage, received, staged, verb, uri, user, code] = IDENTITY.map(slot);
+        let identity = Identity { audit_id, stage, received, staged, verb, uri, user, code };
+        let demands = self.pipelines.iter().flat_map(|p| &p.sources).map(|source| &source.demand);
+        let mut wanted = Vec::new();
+        for demand in demands {
+            if let Demand::Fields(names) = demand {
+                let of_event = names.iter().filter(|name| !ENVELOPE_FIELDS.contains(&name.as_str()));
+                wanted.extend(of_event.map(FieldPath::flat));
+            }
+        }
+        Plan {
+            pipelines: self.pipelines,
+            scripts: self.scripts,
+            targets: self.targets,
+            matcher,
+            projection,
+            identity,
+            wanted: Projection::new(wanted),
+            refused: self.refused,
+        }
+    }
+}

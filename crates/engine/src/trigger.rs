@@ -1,0 +1,169 @@
+//! From the matches of a script to findings: dedup strings, periods, thresholds.
+
+use std::collections::{BTreeMap, HashMap};
+
+use masthead_ir::finding::MAX_EVIDENCE;
+use masthead_ir::rule::{ScriptVerdict, Trigger};
+use masthead_ir::time::Micros;
+
+/// How many different values of a summary field are kept.
+const MAX_SUMMARY_VALUES: usize = 50;
+
+/// Matches of one dedup string that belong together.
+#[derive(Debug, Clone)]
+pub(crate) struct Group {
+    /// The dedup string.
+    pub(crate) dedup: String,
+    /// Time of the first match.
+    pub(crate) first: Micros,
+    /// Time of the last match.
+    pub(crate) last: Micros,
+    /// How many matches.
+    pub(crate) count: u64,
+    /// Audit ids, the first ones.
+    pub(crate) audit_ids: Vec<String>,
+    /// Clusters of the matches, if all are of one.
+    pub(crate) cluster: Option<String>,
+    /// What the script said of the match that came first in time.
+    pub(crate) verdict: ScriptVerdict,
+    /// Values of the summary fields, with how often each was seen.
+    pub(crate) summary: BTreeMap<String, BTreeMap<String, u64>>,
+}
+
+/// One match of a script.
+#[derive(Debug)]
+pub(crate) struct Match {
+    /// Event time.
+    pub(crate) time: Micros,
+    /// Audit id of the event.
+    pub(crate) audit_id: String,
+    /// Its cluster.
+    pub(crate) cluster: Option<String>,
+    /// Values of the summary fields.
+    pub(crate) summary: Vec<(String, String)>,
+    /// What the script said.
+    pub(crate) verdict: ScriptVerdict,
+}
+
+/// Groups the matches of one rule.
+///
+/// A period begins with its first match and lasts as long as the rule says; the next match after it begins another.
+/// Memory is bounded by the number of groups, not of matches: a match that arrives late widens the period it touches.
+#[derive(Debug)]
+pub(crate) struct Grouping {
+    period: Micros,
+    threshold: u64,
+    groups: HashMap<String, Vec<Group>>,
+}
+
+impl Grouping {
+    pub(crate) fn new(trigger: &Trigger) -> Grouping {
+        let period = Micros::try_from(trigger.period_minutes).unwrap_or(Micros::MAX).saturating_mul(60_000_000);
+        Grouping { period: period.max(1), threshold: trigger.threshold.max(1), groups: HashMap::new() }
+    }
+
+    pub(crate) fn add(&mut self, found: Match) {
+        let dedup = found.verdict.dedup.clone().unwrap_or_default();
+        let groups = self.groups.entry(dedup.clone()).or_default();
+        let period = self.period;
+        let fits = |group: &Group| {
+            let (first, last) = (group.first.min(found.time), group.last.max(found.time));
+            last.saturating_sub(first) < period
+        };
+        match groups.iter_mut().rev().find(|group| fits(group)) {
+            Some(group) => group.add(found),
+            None => {
+                let group = Group::new(dedup, found);
+                let place = groups.partition_point(|g| g.first <= group.first);
+                groups.insert(place, group);
+            }
+        }
+    }
+
+    /// The groups that reached the threshold, by time and dedup string.
+    pub(crate) fn finish(self) -> Vec<Group> {
+        let threshold = self.threshold;
+        let mut groups: Vec<Group> = self.groups.into_values().flatten().filter(|g| g.count >= threshold).collect();
+        groups.sort_by(|a, b| (a.first, &a.dedup).cmp(&(b.first, &b.dedup)));
+        groups
+    }
+}
+
+impl Group {
+    fn new(dedup: String, found: Match) -> Group {
+        let mut group = Group {
+            dedup,
+            first: found.time,
+            last: found.time,
+            count: 0,
+            audit_ids: Vec::new(),
+            cluster: found.cluster.clone(),
+            verdict: found.verdict.clone(),
+            summary: BTreeMap::new(),
+        };
+        group.add(found);
+        group
+    }
+
+    fn add(&mut self, found: Match) {
+        self.count += 1;
+        if found.time < self.first {
+            self.first = found.time;
+            self.verdict = found.verdict;
+        }
+        self.last = self.last.max(found.time);
+        if self.cluster != found.cluster {
+            self.cluster = None;
+        }
+        if self.audit_ids.len() < MAX_EVIDENCE && !self.audit_ids.contains(&found.audit_id) {
+            self.audit_ids.push(found.audit_id);
+        }
+        for (field, value) in found.summary {
+            let values = self.summary.entry(field).or_default();
+            if values.len() < MAX_SUMMARY_VALUES || values.contains_key(&value) {
+                *values.entry(value).or_default() += 1;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: Micros = 60_000_000;
+
+    fn group_times(threshold: u64, matches: &[(i64, &str)]) -> Vec<(String, i64, u64)> {
+        let trigger = Trigger { threshold, period_minutes: 60, summary: Vec::new(), alert: true };
+        let mut grouping = Grouping::new(&trigger);
+        for (minute, dedup) in matches {
+            let verdict =
+                ScriptVerdict { matched: true, dedup: Some((*dedup).to_owned()), ..ScriptVerdict::default() };
+            grouping.add(Match {
+                time: minute * MINUTE,
+                audit_id: format!("{minute}"),
+                cluster: None,
+                summary: Vec::new(),
+                verdict,
+            });
+        }
+        grouping.finish().into_iter().map(|g| (g.dedup, g.first / MINUTE, g.count)).collect()
+    }
+
+    #[test]
+    fn a_period_starts_with_its_first_match_and_the_next_match_after_it_starts_another() {
+        let found = group_times(1, &[(0, "a"), (59, "a"), (60, "a"), (61, "b")]);
+        assert_eq!(found, [("a".to_owned(), 0, 2), ("a".to_owned(), 60, 1), ("b".to_owned(), 61, 1)]);
+    }
+
+    #[test]
+    fn a_threshold_counts_matches_of_one_dedup_string_within_one_period() {
+        let found = group_times(3, &[(0, "a"), (1, "b"), (2, "a"), (3, "a"), (70, "a")]);
+        assert_eq!(found, [("a".to_owned(), 0, 3)]);
+    }
+
+    #[test]
+    fn a_late_match_widens_the_period_it_touches() {
+        assert_eq!(group_times(1, &[(10, "a"), (5, "a"), (20, "a")]), [("a".to_owned(), 5, 3)]);
+    }
+}
