@@ -1,7 +1,10 @@
 //! For tests: guards as text, and their truth over a JSON event.
 
+use std::sync::Arc;
+
+use masthead_ir::eval::{Context, Row, truth};
 use masthead_ir::expr::{Expr, FieldPath};
-use masthead_ir::pattern::{Case, OrderOp, Pattern};
+use masthead_ir::pattern::{Case, Pattern};
 use masthead_ir::value::Value;
 use serde_json::Value as Json;
 
@@ -44,65 +47,46 @@ fn show_pattern(pattern: &Pattern) -> String {
 
 /// The truth of a guard over an event of a log type.
 pub(crate) fn holds(expr: &Expr, event: &Json, log_type: &str) -> bool {
-    match expr {
-        Expr::Literal(value) => *value != Value::Bool(false),
-        Expr::And(parts) => parts.iter().all(|part| holds(part, event, log_type)),
-        Expr::Or(parts) => parts.iter().any(|part| holds(part, event, log_type)),
-        Expr::Not(inner) => !holds(inner, event, log_type),
-        Expr::Test { field, pattern } => match field {
-            FieldPath::Flat(name) if &**name == super::LOG_TYPE_FIELD => {
-                passes(pattern, &Json::String(log_type.to_owned()))
-            }
-            FieldPath::Flat(_) => false,
+    truth(expr, &Event { event, log_type }, &Context::default()).expect("guards are valid expressions") != Some(false)
+}
+
+struct Event<'a> {
+    event: &'a Json,
+    log_type: &'a str,
+}
+
+impl Row for Event<'_> {
+    fn get(&self, field: &FieldPath) -> Value {
+        match field {
+            FieldPath::Flat(name) if &**name == super::LOG_TYPE_FIELD => Value::text(self.log_type),
+            FieldPath::Flat(_) => Value::Absent,
             FieldPath::Keys(keys) => {
-                let mut at = Some(event);
+                let mut at = Some(self.event);
                 for key in keys.iter() {
-                    at = at.and_then(Json::as_object).and_then(|object| {
-                        object.get(&**key).or_else(|| {
-                            object.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)).map(|(_, value)| value)
-                        })
+                    let object = at.and_then(Json::as_object);
+                    at = object.and_then(|object| {
+                        object.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)).map(|(_, value)| value)
                     });
                 }
-                match at {
-                    None | Some(Json::Null) => false,
-                    Some(Json::Array(members)) => members.iter().any(|member| passes(pattern, member)),
-                    Some(value) => passes(pattern, value),
-                }
+                at.map_or(Value::Absent, value)
             }
-        },
-        other => unreachable!("no guard holds {other:?}"),
+        }
     }
 }
 
-fn passes(pattern: &Pattern, value: &Json) -> bool {
-    let text = value.as_str();
-    let cased = |text: &str, case: &Case| if *case == Case::Folded { text.to_lowercase() } else { text.to_owned() };
-    match pattern {
-        Pattern::Present => true,
-        Pattern::AnyOf(patterns) => patterns.iter().any(|pattern| passes(pattern, value)),
-        Pattern::Same(Value::Text(wanted)) => text == Some(wanted),
-        Pattern::Same(Value::Int(number)) => value.as_f64() == Some(*number as f64),
-        Pattern::Same(Value::Float(number)) => value.as_f64() == Some(*number),
-        Pattern::Same(Value::Bool(truth)) => value.as_bool() == Some(*truth),
-        Pattern::Text { text: wanted, case, .. } => text.is_some_and(|text| cased(text, case) == cased(wanted, case)),
-        Pattern::Prefix { text: wanted, case } => {
-            text.is_some_and(|text| cased(text, case).starts_with(&cased(wanted, case)))
+/// A JSON value as a walk by keys gives it.
+fn value(json: &Json) -> Value {
+    match json {
+        Json::Null => Value::Absent,
+        Json::Bool(truth) => Value::Bool(*truth),
+        Json::Number(number) => match number.as_i64() {
+            Some(number) => Value::Int(number),
+            None => Value::Float(number.as_f64().unwrap_or(f64::NAN)),
+        },
+        Json::String(text) => Value::text(text),
+        Json::Array(members) if !members.iter().any(|member| member.is_array() || member.is_object()) => {
+            Value::list(members.iter().map(value))
         }
-        Pattern::Suffix { text: wanted, case } => {
-            text.is_some_and(|text| cased(text, case).ends_with(&cased(wanted, case)))
-        }
-        Pattern::Contains { text: wanted, case } => {
-            text.is_some_and(|text| cased(text, case).contains(&cased(wanted, case)))
-        }
-        Pattern::Order { op, literal } => {
-            let (Some(number), Ok(literal)) = (value.as_f64(), literal.parse::<f64>()) else { return false };
-            match op {
-                OrderOp::Lt => number < literal,
-                OrderOp::Le => number <= literal,
-                OrderOp::Gt => number > literal,
-                OrderOp::Ge => number >= literal,
-            }
-        }
-        other => unreachable!("no guard holds {other:?}"),
+        container => Value::Json(Arc::from(container.to_string())),
     }
 }
