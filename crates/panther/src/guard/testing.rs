@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use masthead_ir::eval::{Context, Row, truth};
+use masthead_ir::eval::{Context, Program, Row};
 use masthead_ir::expr::{Expr, FieldPath};
 use masthead_ir::pattern::{Case, Pattern};
 use masthead_ir::value::Value;
@@ -47,7 +47,8 @@ fn show_pattern(pattern: &Pattern) -> String {
 
 /// The truth of a guard over an event of a log type.
 pub(crate) fn holds(expr: &Expr, event: &Json, log_type: &str) -> bool {
-    truth(expr, &Event { event, log_type }, &Context::default()).expect("guards are valid expressions") != Some(false)
+    let program = Program::compile(expr).expect("guards are valid expressions");
+    program.truth(&Event { event, log_type }, &Context::default()) != Some(false)
 }
 
 struct Event<'a> {
