@@ -8,6 +8,8 @@ use masthead_ir::value::Value;
 
 /// Conditions with more nodes than this are given up: they would cost more than they spare.
 const MAX_NODES: usize = 1_500;
+/// The same for how deep they nest.
+const MAX_DEPTH: usize = 40;
 
 /// The condition that always holds.
 pub(super) fn yes() -> Expr {
@@ -160,12 +162,20 @@ pub(super) fn test(keys: &[Arc<str>], pattern: Pattern) -> Expr {
     Expr::Test { field: FieldPath::Keys(keys.iter().cloned().collect()), pattern }
 }
 
-fn nodes(expr: &Expr) -> usize {
-    match expr {
-        Expr::And(parts) | Expr::Or(parts) => 1 + parts.iter().map(nodes).sum::<usize>(),
-        Expr::Not(inner) => 1 + nodes(inner),
-        _ => 1,
-    }
+/// How many nodes a condition has, and how deep they nest.
+fn size(expr: &Expr) -> (usize, usize) {
+    let parts = match expr {
+        Expr::And(parts) | Expr::Or(parts) => parts.as_slice(),
+        Expr::Not(inner) => std::slice::from_ref(&**inner),
+        _ => &[],
+    };
+    let sizes = parts.iter().map(size);
+    sizes.fold((1, 1), |(nodes, depth), (inner, below)| (nodes + inner, depth.max(below + 1)))
+}
+
+fn too_large(expr: &Expr) -> bool {
+    let (nodes, depth) = size(expr);
+    nodes > MAX_NODES || depth > MAX_DEPTH
 }
 
 /// What is known of a condition of the program: it can only hold where `may` does, and holds wherever `must` does.
@@ -222,8 +232,8 @@ impl Cond {
 
     fn bounded(self) -> Cond {
         Cond {
-            may: if nodes(&self.may) > MAX_NODES { yes() } else { self.may },
-            must: if nodes(&self.must) > MAX_NODES { no() } else { self.must },
+            may: if too_large(&self.may) { yes() } else { self.may },
+            must: if too_large(&self.must) { no() } else { self.must },
         }
     }
 }
