@@ -7,7 +7,6 @@ use masthead_ir::diagnostic::{Diagnostic, Span};
 use ruff_python_ast::token::TokenKind;
 use ruff_python_ast::{ModModule, Stmt};
 use ruff_python_parser::{Mode, lexer, parse_module};
-use ruff_text_size::Ranged;
 
 /// Sources longer than this, in bytes, are refused.
 const MAX_BYTES: usize = 2 << 20;
@@ -39,7 +38,7 @@ impl Source {
         match parse_module(&text) {
             Ok(parsed) => Ok(Source { module: parsed.into_syntax(), path, text }),
             Err(error) => {
-                let range = error.range();
+                let range = error.location;
                 let message = format!("the Python code cannot be parsed: {}", error.error);
                 Err(Diagnostic::error("python-syntax", message)
                     .at(span(range.start().to_usize(), range.end().to_usize())))
@@ -47,15 +46,9 @@ impl Source {
         }
     }
 
-    /// The place of something in the file.
-    pub(crate) fn span(&self, place: &impl Ranged) -> Span {
-        let range = place.range();
-        Span {
-            path: self.path.clone(),
-            text: self.text.clone(),
-            start: range.start().to_usize(),
-            end: range.end().to_usize(),
-        }
+    /// The start of the file.
+    pub(crate) fn start(&self) -> Span {
+        Span { path: self.path.clone(), text: self.text.clone(), start: 0, end: 0 }
     }
 
     /// Whether the module binds a name at its top level, in whatever way.

@@ -14,7 +14,7 @@ mod logic;
 mod program;
 mod schema;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 

@@ -260,6 +260,43 @@ fn events_of_other_log_types_pass() {
 }
 
 #[test]
+fn no_event_that_matches_is_excluded() {
+    // What the programs say of these events was found by running them.
+    let cases = [
+        ("return event.get('stage') is None", json!({"stage": null})),
+        ("return event.get('stage', 'x') is None", json!({"stage": null})),
+        ("return event.get('requestObject') != 'x'", json!({"requestObject": ["x"]})),
+        ("return event.get('requestObject') not in ('x', 'y')", json!({"requestObject": ["x"]})),
+        ("return event.get('requestObject', 'x') == []", json!({"requestObject": []})),
+        ("return event.get('requestObject') == ['x']", json!({"requestObject": ["x"]})),
+        ("return event.get('requestObject') == True", json!({"requestObject": 1})),
+        ("return event.get('requestObject') == 1", json!({"requestObject": 1.0})),
+        ("return event.get('requestObject') == 0", json!({"requestObject": false})),
+        ("return not event.get('requestObject')", json!({"requestObject": {}})),
+        ("return not event.get('requestObject')", json!({"requestObject": 0})),
+        ("return not event.deep_get('requestObject', 'spec', 'x')", json!({"requestObject": {"spec": [{"x": 1}]}})),
+        ("return (event.get('requestObject') or 'x') == 'x'", json!({"requestObject": {}})),
+        ("return (event.get('verb') or 'x').startswith('x')", json!({"verb": ""})),
+        ("return 'x' in (event.get('verb') or 'xyz')", json!({"verb": ""})),
+        ("return (event.get('verb') or '').lower() == 'k'", json!({"verb": "\u{212a}"})),
+        ("return 'secret' in event.get('requestObject', {})", json!({"requestObject": {"secret": 1}})),
+        ("return 'x' not in (event.get('sourceIPs') or [])", json!({})),
+        ("return event.deep_get('annotations', 'a.b/c') == 'd'", json!({"annotations": {"a.b/c": "d"}})),
+        ("return event.get('VERB') == 'create'", json!({"verb": "create"})),
+        (
+            "return event.deep_get('user', 'extra', 'arn', default=[''])[0] == 'a'",
+            json!({"user": {"extra": {"arn": ["a"]}}}),
+        ),
+        ("return (event.udm('status') or {}).get('code', 200) == 200", json!({"responseStatus": {}})),
+        ("return event.udm('status').get('code') != 403", json!({"responseStatus": {"metadata": {}}})),
+    ];
+    for (statement, event) in cases {
+        let guard = guard(&body(statement));
+        assert!(holds(&guard, &event, "Amazon.EKS.Audit"), "{statement}: {} is false of {event}", show(&guard));
+    }
+}
+
+#[test]
 fn programs_of_any_size_end() {
     let many = "    if event.get('verb') != 'a' and event.get('stage') == 'b':\n        return False\n".repeat(2_000);
     let source = Source::parse("rule.py".into(), format!("def rule(event):\n{many}    return True\n").into()).unwrap();
