@@ -52,7 +52,7 @@ def _describe(module, view, config, verdict, errors):
     """Calls the optional functions of a rule that matched; what is missing or fails falls back to the rule's file."""
     fallback = config.get("display_name") or config.get("rule_id") or ""
     title = _text(module, "title", view, errors)
-    title = _cut(fallback if title is None else title)
+    title = _cut(title or fallback)
     dedup = _text(module, "dedup", view, errors)
     verdict["title"] = title
     verdict["dedup"] = _cut(dedup) if dedup else title
@@ -93,9 +93,8 @@ def _line(module, error):
     """The deepest line of the rule's own program that the exception passed; 0 if none."""
     line = 0
     trace = error.__traceback__
-    names = vars(module)
     while trace is not None:
-        if trace.tb_frame.f_globals is names:
+        if trace.tb_frame.f_globals.get("__name__") == module.__name__:
             line = trace.tb_lineno
         trace = trace.tb_next
     return line

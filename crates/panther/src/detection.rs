@@ -77,7 +77,9 @@ fn read_rule(
         let diagnostic = Diagnostic::error("missing-function", message).at(source.start());
         keys.diagnostics.push(diagnostic.help("define `def rule(event):` and return whether the event is a match"));
     }
-    if let Some(filters) = keys.get("InlineFilters") {
+    if let Some(filters) = keys.get("InlineFilters")
+        && filters.items().iter().any(filters_something)
+    {
         let message = "the rule's inline filters have no effect here: it may match more than it should";
         keys.diagnostics.push(Diagnostic::warning("inline-filters", message).at(keys.file.span(filters)));
     }
@@ -129,6 +131,16 @@ fn read_rule(
         tests,
         drilldowns: Vec::new(),
     })
+}
+
+/// Whether an inline filter holds a condition; the editor leaves empty ones behind (`All: []`).
+fn filters_something(filter: &Node) -> bool {
+    let empty =
+        |node: &Node| node.is_null() || (node.items().is_empty() && node.text().is_none() && node.entries().is_empty());
+    match filter.entries() {
+        [(_, conditions)] => !empty(conditions),
+        _ => !empty(filter),
+    }
 }
 
 fn script(

@@ -94,14 +94,14 @@ impl Dialect for Panther {
         let mut set = RuleSet::default();
         let mut compiled: BTreeMap<usize, Compiled> = BTreeMap::new();
         // Rules that share the same files are compiled together.
-        let mut groups: BTreeMap<Vec<PathBuf>, (Vec<Arc<RuleFile>>, Vec<usize>)> = BTreeMap::new();
+        let mut groups: BTreeMap<Vec<PathBuf>, Group> = BTreeMap::new();
         for (at, file) in files.iter().enumerate() {
             let Some(root) = file.mapping() else { continue };
             match AnalysisType::of(root) {
                 Some(AnalysisType::Rule | AnalysisType::Global | AnalysisType::DataModel) => {
                     let shared = shared_files(corpus, files, file);
                     let paths = shared.iter().map(|file| file.path.clone()).collect();
-                    groups.entry(paths).or_insert_with(|| (shared, Vec::new())).1.push(at);
+                    groups.entry(paths).or_insert_with(|| Group { shared, members: Vec::new() }).members.push(at);
                 }
                 Some(AnalysisType::Pack) => {}
                 Some(AnalysisType::Unsupported(what)) => {
@@ -112,14 +112,14 @@ impl Dialect for Panther {
                 }
             }
         }
-        for (shared_files, members) in groups.into_values() {
-            let mut shared = Shared::compile(corpus, &shared_files);
+        for group in groups.into_values() {
+            let mut shared = Shared::compile(corpus, &group.shared);
             let diagnostics = std::mem::take(&mut shared.diagnostics);
             let fresh = diagnostics.into_iter().filter(|diagnostic| !set.diagnostics.contains(diagnostic));
             let fresh: Vec<Diagnostic> = fresh.collect();
             set.diagnostics.extend(fresh);
             let modules = shared.modules();
-            for at in members {
+            for at in group.members {
                 let file = &files[at];
                 if let Some(root) = file.mapping()
                     && AnalysisType::of(root) == Some(AnalysisType::Rule)
@@ -132,6 +132,13 @@ impl Dialect for Panther {
         refuse_doubles(&mut set.rules, files);
         set
     }
+}
+
+/// Rules that share the same files.
+struct Group {
+    shared: Vec<Arc<RuleFile>>,
+    /// Places of the rules, and of the shared files themselves, among the files to compile.
+    members: Vec<usize>,
 }
 
 /// The shared files that count for a file: those around it first, then those that were given.

@@ -33,7 +33,7 @@ pub(crate) fn read(keys: &mut Keys<'_>, corpus: &Corpus) -> Option<Source> {
     match Source::parse(file.path.clone(), file.text.clone()) {
         Ok(source) => Some(source),
         Err(diagnostic) => {
-            keys.diagnostics.push(diagnostic);
+            keys.diagnostics.push(*diagnostic);
             None
         }
     }

@@ -25,23 +25,23 @@ pub(crate) struct Source {
 
 impl Source {
     /// Parses a file's text; a `python-syntax` error with its place if it is none that can be run.
-    pub(crate) fn parse(path: PathBuf, text: Arc<str>) -> Result<Source, Diagnostic> {
+    pub(crate) fn parse(path: PathBuf, text: Arc<str>) -> Result<Source, Box<Diagnostic>> {
         let span = |start: usize, end: usize| Span { path: path.clone(), text: text.clone(), start, end };
+        let refuse = |message: String, start, end| {
+            Err(Box::new(Diagnostic::error("python-syntax", message).at(span(start, end))))
+        };
         if text.len() > MAX_BYTES {
-            let message = format!("the Python file is longer than {} MiB", MAX_BYTES >> 20);
-            return Err(Diagnostic::error("python-syntax", message).at(span(0, 0)));
+            return refuse(format!("the Python file is longer than {} MiB", MAX_BYTES >> 20), 0, 0);
         }
         if too_deep(&text) {
-            let message = "a statement of the Python code nests too deeply to be read";
-            return Err(Diagnostic::error("python-syntax", message).at(span(0, 0)));
+            return refuse("a statement of the Python code nests too deeply to be read".to_owned(), 0, 0);
         }
         match parse_module(&text) {
             Ok(parsed) => Ok(Source { module: parsed.into_syntax(), path, text }),
             Err(error) => {
                 let range = error.location;
                 let message = format!("the Python code cannot be parsed: {}", error.error);
-                Err(Diagnostic::error("python-syntax", message)
-                    .at(span(range.start().to_usize(), range.end().to_usize())))
+                refuse(message, range.start().to_usize(), range.end().to_usize())
             }
         }
     }
@@ -95,10 +95,8 @@ fn too_deep(text: &str) -> bool {
                     *chain = 0;
                 }
             }
-            TokenKind::Rpar | TokenKind::Rsqb | TokenKind::Rbrace => {
-                if chains.len() > 1 {
-                    depth -= chains.pop().unwrap_or(0);
-                }
+            TokenKind::Rpar | TokenKind::Rsqb | TokenKind::Rbrace if chains.len() > 1 => {
+                depth -= chains.pop().unwrap_or(0);
             }
             kind if nests(kind) => {
                 if let Some(chain) = chains.last_mut() {

@@ -200,7 +200,7 @@ fn faults_are_told_at_their_place() {
         (with("AnalysisType: rule", "AnalysisType: rul", fine), format!("analysis-type {yml}:1:15")),
     ];
     for (set, expected) in cases {
-        assert_eq!(told(&set), [expected.clone()]);
+        assert_eq!(told(&set), std::slice::from_ref(&expected));
         let compiled = set.rules.first().unwrap();
         assert_eq!(compiled.status, Status::Invalid, "{expected}");
         assert!(compiled.rule.is_none(), "{expected}");
@@ -230,7 +230,10 @@ fn what_cannot_run_here_is_told() {
 
 #[test]
 fn inline_filters_make_a_rule_partial() {
-    let set = with("CreateAlert: false", "CreateAlert: false\nInlineFilters:\n  - All: []", PROGRAM);
+    let empty = with("CreateAlert: false", "CreateAlert: false\nInlineFilters:\n  - All: []", PROGRAM);
+    assert_eq!((told(&empty), find(&empty, "K8s.Exec").status), (Vec::new(), Status::Runs));
+    let filter = "CreateAlert: false\nInlineFilters:\n  - KeyPath: verb\n    Condition: Equals\n    Value: get";
+    let set = with("CreateAlert: false", filter, PROGRAM);
     assert_eq!(told(&set), ["inline-filters content/rules/k8s/exec.yml:18:3"]);
     assert_eq!(find(&set, "K8s.Exec").status, Status::Partial);
     assert!(find(&set, "K8s.Exec").rule.is_some());
