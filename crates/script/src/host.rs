@@ -224,7 +224,9 @@ impl Host {
                 Ok(Reply::Library(None)) => {}
                 Ok(Reply::Library(Some(error))) => return Err(HostError::Library(error)),
                 Ok(_) => return Err(HostError::Start("the worker's answer is out of turn".to_owned())),
-                Err(death) => return Err(HostError::Library(ScriptError { message: death.message, ..Default::default() })),
+                Err(death) => {
+                    return Err(HostError::Library(ScriptError { message: death.message, ..Default::default() }));
+                }
             }
             match self.await_programs(&mut worker, &programs, failures) {
                 Ok(()) => return Ok(worker),
@@ -369,7 +371,10 @@ impl Run<'_> {
             let verdict = match worker.receive(self.host.options.call_timeout) {
                 Ok(Reply::Verdict(verdict)) => verdict,
                 Ok(Reply::Failed(error)) => failed(error),
-                Ok(_) => failed(ScriptError { message: "the worker's answer is out of turn".to_owned(), ..Default::default() }),
+                Ok(_) => failed(ScriptError {
+                    message: "the worker's answer is out of turn".to_owned(),
+                    ..Default::default()
+                }),
                 Err(death) => return Err((index, death)),
             };
             self.outcomes[index] = Some(Outcome::Verdict(verdict));

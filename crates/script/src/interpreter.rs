@@ -73,6 +73,7 @@ impl Interpreter {
             return Err(failure(function, format!("no program named {name} is loaded")));
         };
         self.python.enter(|vm| {
+            vm.recursion_limit.set(sandbox::RECURSION_LIMIT);
             let read = |what: &str, text: &str| {
                 json::to_python(vm, text).map_err(|error| failure(function, format!("the {what} is no JSON: {error}")))
             };

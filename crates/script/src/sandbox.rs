@@ -9,8 +9,8 @@ use rustpython_vm::common::rc::PyRc;
 use rustpython_vm::function::FuncArgs;
 use rustpython_vm::{AsObject, InterpreterBuilder, PyObjectRef, PyResult, Settings, VirtualMachine, compiler};
 
-/// How deep Python calls may nest, as in CPython.
-const RECURSION_LIMIT: usize = 1000;
+/// How deep Python calls may nest, as in CPython. Programs share an interpreter: none may raise it for the others.
+pub(crate) const RECURSION_LIMIT: usize = 1000;
 
 /// Modules in Rust that are not there: they inspect other processes or make threads.
 const ABSENT_NATIVE: &[&str] = &["_asyncio", "_remote_debugging", "_interpreters", "_interpchannels", "_interpqueues"];
@@ -54,8 +54,11 @@ const ABSENT_FROZEN: &[&str] = &[
 ];
 
 /// Modules of ours in the place of some of them.
-const STAND_INS: &[(&str, &str)] =
-    &[("os", include_str!("python/os.py")), ("unittest.mock", include_str!("python/mock.py"))];
+const STAND_INS: &[(&str, &str)] = &[
+    ("os", include_str!("python/os.py")),
+    ("posix", include_str!("python/posix.py")),
+    ("unittest.mock", include_str!("python/mock.py")),
+];
 
 /// An interpreter that reaches no file, network, process, thread or terminal.
 pub(crate) fn interpreter() -> rustpython_vm::Interpreter {
@@ -89,6 +92,8 @@ pub(crate) fn close(vm: &VirtualMachine, modules: &BTreeMap<String, Arc<str>>) -
     for name in ["open", "input", "breakpoint"] {
         vm.builtins.set_attr(name, refusal(vm, name), vm)?;
     }
+    let set_limit = |limit: usize, vm: &VirtualMachine| vm.recursion_limit.set(limit.clamp(1, RECURSION_LIMIT));
+    vm.sys_module.set_attr("setrecursionlimit", vm.new_function("setrecursionlimit", set_limit), vm)?;
     let io = vm.import("_io", 0)?;
     for name in ["open", "open_code"] {
         io.set_attr(name, refusal(vm, name), vm)?;
@@ -135,8 +140,8 @@ fn install_importer(vm: &VirtualMachine, modules: &BTreeMap<String, Arc<str>>) -
     for (name, source) in modules {
         sources.set_item(name.as_str(), vm.ctx.new_str(&**source).into(), vm)?;
     }
-    let finder = run_module(vm, "_memory_importer", include_str!("python/finder.py"))?;
-    finder.get_attr("install", vm)?.call((sources,), vm)?;
+    let bootstrap = run_module(vm, "_bootstrap", include_str!("python/bootstrap.py"))?;
+    bootstrap.get_attr("install", vm)?.call((sources,), vm)?;
     Ok(())
 }
 
