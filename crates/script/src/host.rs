@@ -17,11 +17,11 @@ use crate::protocol::{CallRecord, Reply, Request};
 const BATCH_CALLS: usize = 256;
 
 /// Bytes of JSON in one message at which no further call is added to it.
-const BATCH_BYTES: usize = 4 << 20;
+const BATCH_BYTES: usize = 1 << 20;
 
-/// The longest JSON text of one event, envelope or config, in bytes. As Python objects it takes some ten times as much,
-/// which must not reach the memory limit and be blamed on the program.
-const MAX_TEXT: usize = 16 << 20;
+/// The longest JSON text of an event, in bytes. As Python objects it takes some ten times as much, which must not
+/// reach the memory limit and be blamed on the program; and in a message it may take six times as much.
+const MAX_TEXT: usize = 8 << 20;
 
 /// How often a worker may be started in a row without one answer.
 const MAX_STARTS: usize = 3;
@@ -82,6 +82,7 @@ pub struct Call {
 
 /// What became of a call.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "nearly every outcome is a verdict")]
 pub enum Outcome {
     /// The entry point's answer. Where it raised or returned no verdict, a verdict without a match with the error in it.
     Verdict(ScriptVerdict),
@@ -306,6 +307,7 @@ impl Run<'_> {
 
     fn all(&mut self, slot: &mut Option<WorkerProcess>, mut pending: VecDeque<usize>) -> Result<(), HostError> {
         let mut starts = 0;
+        let mut calls = BATCH_CALLS;
         loop {
             pending.retain(|&index| !self.refuse(index));
             if pending.is_empty() {
@@ -321,10 +323,20 @@ impl Run<'_> {
                     self.host.start_worker(&mut HashMap::new())?
                 }
             };
-            let (request, count) = self.batch(&pending);
-            if worker.send(&request).is_err() {
+            let (request, count) = self.batch(&pending, calls);
+            match worker.send(&request) {
+                Ok(()) => calls = BATCH_CALLS,
+                Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+                    // Nothing was sent. Alone, the calls that are short enough get through.
+                    if count == 1 {
+                        self.fail_first(&mut pending, error.to_string());
+                    }
+                    calls = 1;
+                    *slot = Some(worker);
+                    continue;
+                }
                 // It ended between two calls, so that none of them is to blame.
-                continue;
+                Err(_) => continue,
             }
             match self.answers(&mut worker, &mut pending, count) {
                 Ok(()) => {
@@ -339,11 +351,17 @@ impl Run<'_> {
         }
     }
 
-    /// The first of the pending calls as one message, and how many they are.
-    fn batch(&self, pending: &VecDeque<usize>) -> (Request, usize) {
+    fn fail_first(&mut self, pending: &mut VecDeque<usize>, message: String) {
+        if let Some(index) = pending.pop_front() {
+            self.outcomes[index] = Some(Outcome::Verdict(failed(ScriptError { message, ..Default::default() })));
+        }
+    }
+
+    /// The first of the pending calls, `most` at most, as one message, and how many they are.
+    fn batch(&self, pending: &VecDeque<usize>, most: usize) -> (Request, usize) {
         let mut texts = Texts::default();
         let mut records = Vec::new();
-        for &index in pending.iter().take(BATCH_CALLS) {
+        for &index in pending.iter().take(most) {
             if texts.bytes > BATCH_BYTES {
                 break;
             }

@@ -12,6 +12,9 @@
 //! A program is run as a module with the name `module` and the file name `module.py`; it is not in `sys.modules`. A library
 //! that catches a program's exception finds the program's lines in the traceback by that file name.
 //!
+//! The programs of a library share an interpreter, as they share its modules: what one changes in them, others see. An
+//! event, envelope or config is a new object for each call.
+//!
 //! # What keeps them in
 //! The interpreter is built without access to the host. Around it, the process gives up its right to open
 //! files, write to files, make processes and threads, and to grow beyond a memory limit; it is killed when a call takes

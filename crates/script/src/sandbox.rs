@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rustpython::InterpreterBuilderExt;
-use rustpython_vm::builtins::PyModule;
+use rustpython_vm::builtins::{PyModule, PyUtf8StrRef};
 use rustpython_vm::common::rc::PyRc;
 use rustpython_vm::function::FuncArgs;
-use rustpython_vm::{AsObject, InterpreterBuilder, PyObjectRef, PyResult, Settings, VirtualMachine, compiler};
+use rustpython_vm::{AsObject, InterpreterBuilder, PyObjectRef, PyResult, Settings, VirtualMachine, compiler, import};
 
 /// How deep Python calls may nest, as in CPython. Programs share an interpreter: none may raise it for the others.
 pub(crate) const RECURSION_LIMIT: usize = 1000;
@@ -60,6 +60,13 @@ const STAND_INS: &[(&str, &str)] = &[
     ("unittest.mock", include_str!("python/mock.py")),
 ];
 
+/// Functions of native modules that fail.
+const REFUSED: &[(&str, &[&str])] = &[
+    ("_io", &["open", "open_code"]),
+    ("_thread", &["start_new_thread", "start_new", "start_joinable_thread"]),
+    ("marshal", &["load", "loads"]),
+];
+
 /// An interpreter that reaches no file, network, process, thread or terminal.
 pub(crate) fn interpreter() -> rustpython_vm::Interpreter {
     let mut settings = Settings::default();
@@ -94,15 +101,14 @@ pub(crate) fn close(vm: &VirtualMachine, modules: &BTreeMap<String, Arc<str>>) -
     }
     let set_limit = |limit: usize, vm: &VirtualMachine| vm.recursion_limit.set(limit.clamp(1, RECURSION_LIMIT));
     vm.sys_module.set_attr("setrecursionlimit", vm.new_function("setrecursionlimit", set_limit), vm)?;
-    let io = vm.import("_io", 0)?;
-    for name in ["open", "open_code"] {
-        io.set_attr(name, refusal(vm, name), vm)?;
+    refuse_bytecode(vm)?;
+    for (module, names) in REFUSED {
+        let module = vm.import(*module, 0)?;
+        for name in *names {
+            module.set_attr(*name, refusal(vm, name), vm)?;
+        }
     }
-    let thread = vm.import("_thread", 0)?;
-    for name in ["start_new_thread", "start_new", "start_joinable_thread"] {
-        thread.set_attr(name, refusal(vm, name), vm)?;
-    }
-    keep_closed(vm, &thread)?;
+    keep_closed(vm)?;
     install_importer(vm, modules)
 }
 
@@ -116,12 +122,25 @@ fn refusal(vm: &VirtualMachine, name: &'static str) -> PyObjectRef {
     vm.new_function(name, refuse).into()
 }
 
+/// The interpreter trusts its bytecode, so that only its compiler may make any.
+fn refuse_bytecode(vm: &VirtualMachine) -> PyResult<()> {
+    let code = vm.ctx.types.code_type;
+    code.slots.new.store(None);
+    for name in ["__new__", "replace", "__replace__"] {
+        code.set_attr(vm.ctx.intern_str(name), refusal(vm, name));
+    }
+    // Its second argument, which nothing uses, is bytecode.
+    let frozen = |name: PyUtf8StrRef, vm: &VirtualMachine| import::make_frozen(vm, name.as_str());
+    vm.import("_imp", 0)?.set_attr("get_frozen_object", vm.new_function("get_frozen_object", frozen), vm)
+}
+
 /// A module that a script removes from `sys.modules` would be made anew with all of its functions: hands out the closed
 /// one instead.
-fn keep_closed(vm: &VirtualMachine, thread: &PyObjectRef) -> PyResult<()> {
+fn keep_closed(vm: &VirtualMachine) -> PyResult<()> {
     let imp = vm.import("_imp", 0)?;
     let create = imp.get_attr("create_builtin", vm)?;
-    let closed = [("_thread", thread.clone()), ("_imp", imp.clone()), ("_io", vm.import("_io", 0)?)];
+    let closed = REFUSED.iter().map(|(name, _)| Ok((*name, vm.import(*name, 0)?))).collect::<PyResult<Vec<_>>>()?;
+    let closed: Vec<_> = closed.into_iter().chain([("_imp", imp.clone())]).collect();
     let guarded = move |spec: PyObjectRef, vm: &VirtualMachine| -> PyResult {
         let name = spec.get_attr("name", vm)?.str(vm)?;
         match closed.iter().find(|(closed, _)| name.as_wtf8() == *closed) {
