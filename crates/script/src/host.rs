@@ -10,6 +10,7 @@ use masthead_ir::rule::{ScriptError, ScriptLibrary, ScriptVerdict};
 use serde_json::Value;
 use thiserror::Error;
 
+use crate::interpreter::MODULE_LEVEL;
 use crate::process::{Death, WorkerCommand, WorkerProcess};
 use crate::protocol::{CallRecord, Reply, Request};
 
@@ -233,7 +234,8 @@ impl Host {
                 Ok(()) => return Ok(worker),
                 Err((module, death)) => {
                     let message = death.message.clone();
-                    failures.insert(module.clone(), ScriptError { message, ..Default::default() });
+                    let error = ScriptError { function: MODULE_LEVEL.to_owned(), message, line: 0 };
+                    failures.insert(module.clone(), error);
                     lock(&self.kills).insert(module, (u32::MAX, death));
                 }
             }

@@ -13,7 +13,7 @@ use crate::{json, sandbox};
 const MAX_MESSAGE: usize = 2000;
 
 /// The function name that errors of a module's own statements carry.
-const MODULE_LEVEL: &str = "<module>";
+pub(crate) const MODULE_LEVEL: &str = "<module>";
 
 /// A Python interpreter, its programs, and the function that runs them.
 pub(crate) struct Interpreter {

@@ -467,7 +467,7 @@ def rule(e):
 const GOOD: &str = "def rule(e): return {'matched': e['n'] % 2 == 0, 'title': str(e['n'])}\n";
 
 fn runaways() -> Result<(), Failed> {
-    use KillReason::{Memory, Timeout};
+    use KillReason::{Crashed, Memory, Timeout};
     let bad: &[(&str, &str, &[KillReason])] = &[
         ("loops", "while True:\n  try:\n   while True: pass\n  except BaseException: pass", &[Timeout]),
         ("backtracks", "import re\n return re.match('(a+)+$', 'a' * 64 + 'b')", &[Timeout]),
@@ -476,6 +476,7 @@ fn runaways() -> Result<(), Failed> {
         ("multiplies", "import math\n return math.factorial(10 ** 8)", &[Timeout, Memory]),
         ("doubles", "x = 'x'\n while True: x += x", &[Memory, Timeout]),
         ("grows", "x = []\n while True: x.append('x' * 1000000 + str(len(x)))", &[Memory, Timeout]),
+        ("panics", "import _imp\n _imp.find_frozen('abc', True)", &[Crashed]),
         ("allocates", "return len(bytearray(1 << 33))", &[Memory]),
     ];
     let bodies: Vec<_> = bad.iter().map(|(name, body, _)| program(name, &format!("def rule(e):\n {body}\n"))).collect();
@@ -511,16 +512,20 @@ fn runaways() -> Result<(), Failed> {
 
 fn runaway_loads() -> Result<(), Failed> {
     let mut host = Host::start(HostOptions::new(worker()));
+    let nested = format!("x = {}\n", "(".repeat(1 << 20));
     let programs = [
         ("first", GOOD),
         ("loops", "while True: pass\n"),
         ("second", GOOD),
         ("allocates", "x = bytearray(1 << 33)\n"),
         ("third", GOOD),
+        ("nests", &nested),
     ];
     let loaded = host.load(&library(&[]), programs.iter().map(|(name, source)| program(name, source)).collect())?;
     let messages: Vec<_> = loaded.iter().map(|result| result.as_ref().err().map(|error| &*error.message)).collect();
-    let expected = vec![None, Some("took longer than 800 ms"), None, Some("used more memory than 512 MiB"), None];
+    let overflow = Some("the worker process ended (signal 6): fatal runtime error: stack overflow, aborting");
+    let expected =
+        vec![None, Some("took longer than 800 ms"), None, Some("used more memory than 512 MiB"), None, overflow];
     same(messages, expected, "load")?;
     let calls: Vec<_> = programs.iter().map(|(name, _)| (*name, json!({"n": 2}))).collect();
     for (outcome, (name, source)) in evaluate(&host, &calls)?.iter().zip(programs) {
