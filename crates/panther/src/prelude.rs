@@ -1,4 +1,5 @@
-//! The Python that runs around a rule: the event class, the runner, and stand-ins for packages that rules import.
+//! The Python that runs around a rule: the event class, the runner, and stand-ins for packages that rules import. Mock
+//! objects (`unittest.mock`) come from the script host.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -37,8 +38,6 @@ pub(crate) fn modules() -> BTreeMap<String, Arc<str>> {
         ("panther_detection_helpers.caching", include_str!("../python/caching.py")),
         ("dateutil", include_str!("../python/dateutil.py")),
         ("dateutil.parser", include_str!("../python/dateutil_parser.py")),
-        ("unittest", include_str!("../python/unittest.py")),
-        ("unittest.mock", include_str!("../python/unittest_mock.py")),
     ];
     let absent = ABSENT.iter().map(|name| (*name, UNAVAILABLE));
     own.into_iter().chain(absent).map(|(name, text)| (name.to_owned(), Arc::from(text))).collect()

@@ -1,1 +1,0 @@
-"""Holds `unittest.mock`; rules import nothing else of it."""
