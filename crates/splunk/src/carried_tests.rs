@@ -29,6 +29,7 @@ pub(crate) fn tests(node: &Node, tags: &Node, reader: &mut Reader<'_>) -> Vec<Ru
 
 fn one(test: &Node, at: usize, reader: &mut Reader<'_>) -> Option<RuleTest> {
     let name = reader.text(test, "name").map_or_else(|| format!("test {}", at + 1), str::to_owned);
+    let expect_match = expect_match(test, reader);
     let mut data = Vec::new();
     for item in reader.list(test, "attack_data") {
         let Some(location) = reader.required(item, "data", "the test's data") else { continue };
@@ -39,7 +40,7 @@ fn one(test: &Node, at: usize, reader: &mut Reader<'_>) -> Option<RuleTest> {
         });
     }
     if data.is_empty() {
-        if !reader.has_errors() {
+        if test.get("attack_data").is_none() {
             let fault = format!("the test `{name}` has no `attack_data`; it is not run");
             reader
                 .report(test.entries().first().map_or(test, |(key, _)| key), Diagnostic::warning("empty-test", fault));
@@ -47,7 +48,6 @@ fn one(test: &Node, at: usize, reader: &mut Reader<'_>) -> Option<RuleTest> {
         return None;
     }
     let line = u32::try_from(reader.file.span(test).line_column().0).unwrap_or(u32::MAX);
-    let expect_match = expect_match(test, reader);
     Some(RuleTest {
         name,
         input: TestInput::Data(data),

@@ -1,6 +1,6 @@
 //! Reading fields of a document: what is missing or of the wrong type becomes a diagnostic.
 
-use masthead_ir::{Diagnostic, Level};
+use masthead_ir::Diagnostic;
 use masthead_rulefile::{Node, RuleFile};
 
 /// A document being read, and what is wrong with it so far.
@@ -78,10 +78,5 @@ impl<'f> Reader<'f> {
     pub(crate) fn wrong_type(&mut self, node: &Node, key: &str, wanted: &str) {
         let message = format!("`{key}` is {}; it must be {wanted}", node.kind());
         self.report(node, Diagnostic::error("wrong-type", message));
-    }
-
-    /// Whether anything makes the rule invalid.
-    pub(crate) fn has_errors(&self) -> bool {
-        self.diagnostics.iter().any(|diagnostic| diagnostic.level == Level::Error)
     }
 }

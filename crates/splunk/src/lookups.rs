@@ -65,7 +65,7 @@ impl Lookup {
         let (table, fault) = match &self.rows {
             Rows::Csv(file) => match csv(&self.name, file) {
                 Ok(table) => (table, None),
-                Err(fault) => (self.empty(), Some(fault)),
+                Err(fault) => (self.empty(), Some(*fault)),
             },
             _ => (self.empty(), None),
         };
@@ -86,15 +86,15 @@ impl Lookup {
     }
 }
 
-fn csv(name: &str, file: &RuleFile) -> Result<Table, Diagnostic> {
+fn csv(name: &str, file: &RuleFile) -> Result<Table, Box<Diagnostic>> {
     let place = |diagnostic: Diagnostic| {
         diagnostic.at(masthead_ir::Span { path: file.path.clone(), text: file.text.clone(), start: 0, end: 0 })
     };
     if let Content::Invalid(fault) = &file.content {
-        return Err(fault.clone());
+        return Err(Box::new(fault.clone()));
     }
     Table::from_csv(name, file.text.as_bytes())
-        .map_err(|error| place(Diagnostic::error("bad-lookup", format!("the lookup `{name}`: {error}"))))
+        .map_err(|error| Box::new(place(Diagnostic::error("bad-lookup", format!("the lookup `{name}`: {error}")))))
 }
 
 /// Where the rows come from. ESCU 4 says it by the key that is there, ESCU 5 by `lookup_type`; the file is then named

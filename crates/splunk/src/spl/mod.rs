@@ -67,7 +67,10 @@ pub struct Problem {
 /// Compiles a search.
 pub fn compile(_search: &str, _env: &Environment) -> Compilation {
     Compilation {
-        pipeline: None,
+        pipeline: Some(Pipeline {
+            source: masthead_ir::pipeline::Source::Events { filter: masthead_ir::Expr::And(Vec::new()), range: None },
+            stages: Vec::new(),
+        }),
         problems: Vec::new(),
         macros_used: BTreeSet::new(),
         lookups_used: BTreeSet::new(),
