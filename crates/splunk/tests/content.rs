@@ -266,3 +266,29 @@ fn faults_are_told_with_their_place() {
         }
     }
 }
+
+#[test]
+fn timing_comes_from_the_rule_its_schedule_its_type_or_the_default() {
+    let by_type = "name: d\nscheduling: {cron_schedule: '1 * * * *', earliest_time: -2h}\ntags: {type: Anomaly}\n";
+    let by_name = "name: Often\ncron_schedule: '2 * * * *'\n";
+    let own = "custom_schedule: {cron_schedule: '3 * * * *'}";
+    let cases = [
+        ("Anomaly", "", "1 * * * *", "-2h"),
+        ("Anomaly", "schedule: Often", "2 * * * *", "-70m@m"),
+        ("Anomaly", own, "3 * * * *", "-70m@m"),
+        ("Hunting", "", "0 * * * *", "-70m@m"),
+        ("Baseline", "", "10 0 * * *", "-1450m@m"),
+    ];
+    for (kind, key, cron, earliest) in cases {
+        let text = format!("name: N\ntype: {kind}\nsearch: verb=get\nhow_to_implement: x\n{key}\n");
+        let rule =
+            rule(&[("detections/n.yml", &text), ("deployments/d.yml", by_type), ("schedules/often.yml", by_name)]);
+        let schedule = rule.schedule.as_ref().unwrap();
+        assert_eq!(schedule.cron, cron, "{kind} {key}");
+        assert_eq!(schedule.range.earliest, parse_spec(earliest).ok(), "{kind} {key}");
+    }
+    let text = "name: N\ntype: TTP\nsearch: verb=get\nhow_to_implement: x\nschedule: Oftn\n";
+    let set = compile(&[("detections/n.yml", text), ("schedules/often.yml", by_name)]);
+    assert_eq!(told(&set.rules[0].diagnostics), [("unknown-schedule", 5, 11)]);
+    assert_eq!(set.rules[0].diagnostics[0].help.as_deref(), Some("did you mean `Often`?"));
+}
