@@ -6,8 +6,8 @@ use std::sync::Arc;
 use masthead_ir::expr::{CompareOp, Expr, FieldPath};
 use masthead_ir::pattern::Pattern;
 use masthead_ir::pipeline::{
-    Aggregate, AggregateFunc, AggregateInput, Aggregation, LookupJoin, Pipeline, Pivot, SortKey, SortOrder, Source, Span,
-    Stage, Template,
+    Aggregate, AggregateFunc, AggregateInput, Aggregation, LookupJoin, Pipeline, Pivot, SortKey, SortOrder, Source,
+    Span, Stage, Template,
 };
 use masthead_ir::table::Table;
 use masthead_ir::time::TimeRange;
@@ -86,8 +86,7 @@ fn input_of(pipeline: &Pipeline, events: &[Json], budget: usize) -> Vec<Input> {
 fn output(source: Source, stages: &[Stage], events: &[Json], budget: usize) -> Output {
     let pipeline = Pipeline { source, stages: stages.to_vec() };
     let rows = [["a", "x"], ["b", "y"]].map(|row| row.map(Arc::from).to_vec()).to_vec();
-    let mut lookup =
-        Table { name: "t".to_owned(), columns: strings(&["key", "out"]), rows, ..Table::default() };
+    let mut lookup = Table { name: "t".to_owned(), columns: strings(&["key", "out"]), rows, ..Table::default() };
     lookup.max_matches = 10;
     lookup.case_sensitive = true;
     let tables = BTreeMap::from([("t".to_owned(), Arc::new(lookup))]);
@@ -126,7 +125,11 @@ fn bare_fill_fills_only_what_some_row_has() {
     check(
         &stages,
         &[json!({"a": "1"}), json!({"a": "1", "b": "2"}), json!({"b": "2"})],
-        &[json!({"a": "0", "b": "2", "count": 1}), json!({"a": "1", "b": "0", "count": 1}), json!({"a": "1", "b": "2", "count": 1})],
+        &[
+            json!({"a": "0", "b": "2", "count": 1}),
+            json!({"a": "1", "b": "0", "count": 1}),
+            json!({"a": "1", "b": "2", "count": 1}),
+        ],
     );
     // No row has `b`: it stays absent, and every row is dropped. The field is named.
     check(&stages, &[json!({"a": "1"})], &[]);
@@ -217,7 +220,11 @@ fn names_are_changed_kept_and_dropped_by_pattern() {
         std::slice::from_ref(&event),
         &[json!({"kind": "k", "name": "n", "z": "1"})],
     );
-    check(&[rename(&[("missing", "z")]), table(&["z", "name"])], std::slice::from_ref(&event), &[json!({"name": "old"})]);
+    check(
+        &[rename(&[("missing", "z")]), table(&["z", "name"])],
+        std::slice::from_ref(&event),
+        &[json!({"name": "old"})],
+    );
     check(
         &[Stage::Drop(strings(&["object.*"])), no_time],
         std::slice::from_ref(&event),
@@ -300,7 +307,9 @@ fn each_row_is_computed_from_itself() {
             table(&["parts", "n", "head", "tail", "path", "_time"]),
         ],
         &[json!({"path": "a/b"})],
-        &[json!({"parts": ["a", "b"], "n": 2, "head": "a", "tail": "b", "path": "a/B", "_time": "1970-01-01T00:16:40"})],
+        &[
+            json!({"parts": ["a", "b"], "n": 2, "head": "a", "tail": "b", "path": "a/B", "_time": "1970-01-01T00:16:40"}),
+        ],
     );
     let body = Template {
         assignments: vec![("twice_<<MATCHSTR>>".to_owned(), call(Func::Upper, vec![field("x_<<MATCHSTR>>")]))],
@@ -335,11 +344,7 @@ fn rows_are_compared_with_their_neighbours() {
         &[json!({"v": "a", "count": 3})],
     );
     let running = Stage::Running { aggregation, current: true, window: 0 };
-    check(
-        &[table(&["v"]), running, Stage::Tail { count: 1 }],
-        &events,
-        &[json!({"v": "a", "count": 3})],
-    );
+    check(&[table(&["v"]), running, Stage::Tail { count: 1 }], &events, &[json!({"v": "a", "count": 3})]);
     let frequent = |rare| Stage::Frequent {
         fields: strings(&["v"]),
         by: Vec::new(),
@@ -392,21 +397,17 @@ fn text_is_parsed_into_fields_that_only_the_data_knows() {
     );
     check(&[parse(Some("user.name"), Some("who")), table(&["who"])], &[event], &[json!({"who": "x"})]);
     let expand = Stage::Expand { field: "m{}".to_owned(), limit: 0 };
-    check(
-        &[expand, table(&["m{}"])],
-        &[json!({"m": ["1", "2"]})],
-        &[json!({"m{}": "1"}), json!({"m{}": "2"})],
-    );
+    check(&[expand, table(&["m{}"])], &[json!({"m": ["1", "2"]})], &[json!({"m{}": "1"}), json!({"m{}": "2"})]);
 }
 
 #[test]
 fn a_faulty_expression_is_an_error_that_names_its_stage() {
     let pipeline = Pipeline {
         source: everything(),
-        stages: vec![Stage::Head { count: 1 }, Stage::Filter(Expr::Test {
-            field: FieldPath::flat("a"),
-            pattern: Pattern::Regex("(".to_owned()),
-        })],
+        stages: vec![
+            Stage::Head { count: 1 },
+            Stage::Filter(Expr::Test { field: FieldPath::flat("a"), pattern: Pattern::Regex("(".to_owned()) }),
+        ],
     };
     let context = RunContext { now: 0, range: TimeRange { earliest: None, latest: None } };
     let inputs = input_of(&pipeline, &[json!({"a": "1"})], usize::MAX);
