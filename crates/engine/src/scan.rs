@@ -142,7 +142,7 @@ impl<'p> Scan<'p> {
                 }
                 ControlFlow::Continue(())
             });
-            outcome.map_err(|error| EngineError::Unreadable { path: error.path, source: error.source })?;
+            let _flow = outcome.map_err(|error| EngineError::Unreadable { path: error.path, source: error.source })?;
         }
         progress.bytes(read.load(Ordering::Relaxed), total);
         ledger.merge(own);
