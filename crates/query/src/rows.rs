@@ -79,7 +79,9 @@ impl Rows {
     /// The index of a column, which is made if it is not there.
     pub(crate) fn ensure(&mut self, name: &str, kind: Kind) -> usize {
         if let Some(index) = self.index(name) {
-            self.columns[index].kind = self.columns[index].kind.join(kind);
+            // A column that no row uses yet takes the kind of what comes.
+            let unused = self.records.iter().all(|record| record.values[index].is_absent());
+            self.columns[index].kind = if unused { kind } else { self.columns[index].kind.join(kind) };
             return index;
         }
         self.columns.push(Column { name: name.to_owned(), kind });

@@ -14,6 +14,7 @@ pub(super) fn stages(text: &str, range: Range<usize>) -> Result<Vec<Stage>, Prob
     let bytes = text.as_bytes();
     while at < range.end {
         match bytes[at] {
+            b'\\' => at += 1,
             b'"' => at = quoted_end(text, at, range.end)?,
             b'[' => open.push(at),
             b']' => {
@@ -148,6 +149,7 @@ fn bracket_end(text: &str, at: usize, end: usize) -> Result<usize, Problem> {
     let (mut depth, mut i) = (0_usize, at);
     while i < end {
         match text.as_bytes()[i] {
+            b'\\' => i += 1,
             b'"' => i = quoted_end(text, i, end)?,
             b'[' => depth += 1,
             b']' if depth <= 1 => return Ok(i),
