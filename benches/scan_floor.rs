@@ -71,7 +71,7 @@ fn scan(path: &Path, rules: &[String]) -> Outcome<()> {
     let rules = masthead_engine::load_rules(&rules)?;
     let loading = start.elapsed().as_secs_f64();
     let worker = (env::current_exe()?, vec![OsString::from("script-worker")]);
-    let options = ScanOptions { threads: 1, worker, ..ScanOptions::default() };
+    let options = ScanOptions { worker, ..ScanOptions::default() };
     let mut findings = 0_u64;
     let start = Instant::now();
     let summary = masthead_engine::scan(&rules, &[path.to_owned()], &options, &Silent, &mut |_| {

@@ -67,7 +67,11 @@ fn renamed(name: &str, from: &str, to: &str) -> Option<String> {
 
 /// The texts of a value, one a member.
 pub(crate) fn texts(value: &Value) -> Vec<String> {
-    value.members().iter().map(|member| masthead_ir::eval::text_of(member).unwrap_or_default()).collect()
+    value
+        .members()
+        .iter()
+        .map(|member| masthead_ir::eval::number::text(member).unwrap_or_default().into_owned())
+        .collect()
 }
 
 fn json_of(value: &Value) -> Json {

@@ -1,13 +1,28 @@
 //! Scans, rule tests and checks over events: the only library crate that knows all the others.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod builtin;
+mod carried;
+mod dialects;
+mod explain;
+mod finding;
 pub mod options;
+mod plan;
 pub mod report;
+mod scan;
+mod scripts;
+mod sift;
+mod trigger;
+mod windows;
 
 use std::path::PathBuf;
 
-use masthead_ir::rule::RuleSet;
+pub use carried::run_tests;
+pub use dialects::load_rules;
 pub use options::{OriginOverride, RuleOptions, ScanOptions, Windows};
 pub use report::{FindingSink, Loss, Progress, RuleReport, ScanSummary, TestResult, TestStatus};
+pub use scan::scan;
 
 /// What keeps a run from starting at all.
 #[derive(Debug, thiserror::Error)]
@@ -28,32 +43,7 @@ pub enum EngineError {
     Output(#[source] std::io::Error),
 }
 
-/// Reads and compiles rules. Faulty rules are entries of the result, not errors.
-pub fn load_rules(_options: &RuleOptions) -> Result<RuleSet, EngineError> {
-    Ok(RuleSet::default())
-}
-
-/// Runs rules over inputs (files, folders, `-`), and gives the findings in their final order.
-pub fn scan(
-    _rules: &RuleSet,
-    _inputs: &[PathBuf],
-    _options: &ScanOptions,
-    _progress: &dyn Progress,
-    _sink: &mut FindingSink<'_>,
-) -> Result<ScanSummary, EngineError> {
-    Ok(ScanSummary::default())
-}
-
-/// Runs the tests that rules carry, in the order of rules and tests.
-pub fn run_tests(
-    _rules: &RuleSet,
-    _options: &ScanOptions,
-    _sink: &mut dyn FnMut(TestResult) -> std::io::Result<()>,
-) -> Result<(), EngineError> {
-    Ok(())
-}
-
 /// The entry point of a script worker process; see [`ScanOptions::worker`].
 pub fn script_worker() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+    masthead_script::worker_main()
 }

@@ -13,8 +13,6 @@ pub struct RuleOptions {
     pub paths: Vec<PathBuf>,
     /// Dialect options by name, as given with `--option NAME=VALUE`.
     pub options: BTreeMap<String, String>,
-    /// Whether rules that their authors switched off (or deprecated) take part in scans.
-    pub include_disabled: bool,
     /// Only rules whose id, name or file name matches one of these globs; empty: all.
     pub only: Vec<String>,
 }
@@ -24,8 +22,8 @@ pub struct RuleOptions {
 pub struct ScanOptions {
     /// What a scheduled search sees.
     pub windows: Windows,
-    /// How many threads decode and match; the findings do not depend on it. 0: as many as there are processors.
-    pub threads: usize,
+    /// Whether rules that their authors switched off take part.
+    pub include_disabled: bool,
     /// A MaxMind-format database of places of IP addresses.
     pub geoip: Option<PathBuf>,
     /// Metrics as JSON lines, for searches over a metrics table.
@@ -50,7 +48,7 @@ impl Default for ScanOptions {
     fn default() -> ScanOptions {
         ScanOptions {
             windows: Windows::Whole,
-            threads: 0,
+            include_disabled: false,
             geoip: None,
             metrics: None,
             origin: OriginOverride::default(),

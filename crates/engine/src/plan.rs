@@ -90,11 +90,11 @@ const IDENTITY: [&str; 8] = [
 ];
 
 /// Fields that no event has by itself: its envelope, time and text.
-pub(crate) const ENVELOPE_FIELDS: [&str; 7] = ["source", "sourcetype", "host", "index", "_time", "_raw", "cluster"];
+pub(crate) const ENVELOPE_FIELDS: [&str; 7] = ["source", "sourcetype", "host", "index", "_time", "_raw", "log_type"];
 
 impl Plan {
     /// Takes the rules that run.
-    pub(crate) fn new(rules: &RuleSet, include_disabled: bool, mode: WindowMode) -> Plan {
+    pub(crate) fn new(rules: &RuleSet, include_disabled: bool, mode: WindowMode) -> Result<Plan, String> {
         let running = rules.rules.iter().filter_map(|compiled: &Compiled| compiled.rule.clone());
         let running = running.filter(|rule| include_disabled || rule.enabled);
         let mut builder = Builder::default();
@@ -136,7 +136,7 @@ impl Builder {
             masthead_ir::eval::Program::compile(&source.filter).map_err(|error| error.to_string())?;
         }
         for (index, source) in sources.iter().enumerate() {
-            self.matcher.add(ConditionKind::Filter, source.filter.clone()).map_err(|error| error.to_string())?;
+            self.matcher.add(ConditionKind::Filter, &[], &source.filter).map_err(|error| error.to_string())?;
             self.targets.push(Target::Source { pipeline: self.pipelines.len(), source: index });
         }
         let key = key_fields(pipeline);
@@ -145,14 +145,14 @@ impl Builder {
     }
 
     fn add_script(&mut self, rule: &Arc<Rule>, script: &Script, trigger: &Trigger) -> Result<(), String> {
-        self.matcher.add(ConditionKind::Guard, script.guard.clone()).map_err(|error| error.to_string())?;
+        self.matcher.add(ConditionKind::Guard, &script.log_types, &script.guard).map_err(|error| error.to_string())?;
         self.targets.push(Target::Script(self.scripts.len()));
         self.scripts.push(ScriptRule { rule: rule.clone(), script: script.clone(), trigger: trigger.clone() });
         Ok(())
     }
 
-    fn finish(self) -> Plan {
-        let matcher = self.matcher.build();
+    fn finish(self) -> Result<Plan, String> {
+        let matcher = self.matcher.build().map_err(|error| error.to_string())?;
         let mut paths: Vec<FieldPath> = matcher.fields().to_vec();
         paths.extend(IDENTITY.map(FieldPath::flat));
         let projection = Projection::new(paths);
@@ -167,7 +167,7 @@ impl Builder {
                 wanted.extend(of_event.map(FieldPath::flat));
             }
         }
-        Plan {
+        Ok(Plan {
             pipelines: self.pipelines,
             scripts: self.scripts,
             targets: self.targets,
@@ -176,6 +176,6 @@ impl Builder {
             identity,
             wanted: Projection::new(wanted),
             refused: self.refused,
-        }
+        })
     }
 }

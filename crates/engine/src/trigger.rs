@@ -137,8 +137,7 @@ mod tests {
         let trigger = Trigger { threshold, period_minutes: 60, summary: Vec::new(), alert: true };
         let mut grouping = Grouping::new(&trigger);
         for (minute, dedup) in matches {
-            let verdict =
-                ScriptVerdict { matched: true, dedup: Some((*dedup).to_owned()), ..ScriptVerdict::default() };
+            let verdict = ScriptVerdict { matched: true, dedup: Some((*dedup).to_owned()), ..ScriptVerdict::default() };
             grouping.add(Match {
                 time: minute * MINUTE,
                 audit_id: format!("{minute}"),

@@ -30,8 +30,8 @@ pub(crate) struct Windows {
 impl Windows {
     /// Reads a schedule. The error says what is wrong with its cron expression.
     pub(crate) fn new(schedule: &Schedule) -> Result<Windows, String> {
-        let options =
-            ParseOptions { fallback_timezone_option: FallbackTimezoneOption::UTC, ..ParseOptions::default() };
+        let mut options = ParseOptions::default();
+        options.fallback_timezone_option = FallbackTimezoneOption::UTC;
         let cron = cronexpr::parse_crontab_with(&schedule.cron, options)
             .map_err(|error| format!("cron expression `{}`: {error}", schedule.cron))?;
         Ok(Windows { cron, range: schedule.range.clone() })

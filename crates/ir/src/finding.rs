@@ -45,6 +45,13 @@ pub struct Finding {
     pub details: serde_json::Map<String, serde_json::Value>,
 }
 
+impl Finding {
+    /// What a person reads first: the message, or the title where there is none.
+    pub fn message_or_title(&self) -> &str {
+        if self.message.trim().is_empty() { &self.title } else { &self.message }
+    }
+}
+
 /// How many audit ids a finding carries.
 pub const MAX_EVIDENCE: usize = 100;
 

@@ -114,6 +114,7 @@ impl Sources {
                 "sourcetype" => Source::Envelope(EnvelopeField::Sourcetype),
                 "host" => Source::Envelope(EnvelopeField::Host),
                 "index" => Source::Envelope(EnvelopeField::Index),
+                "log_type" => Source::Envelope(EnvelopeField::LogType),
                 "_time" => Source::Envelope(EnvelopeField::Time),
                 "_raw" => Source::Raw,
                 _ => Source::Flat(slot),

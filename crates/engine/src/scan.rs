@@ -1,0 +1,437 @@
+//! A scan: every event once, then what searches and scripts make of those that they want.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::BufReader;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use masthead_event::decode::{DecodeOptions, Decoder};
+use masthead_event::doubles::{DoubleFilter, Verdict};
+use masthead_event::{Envelope, EventRef, Ledger, Location, Reason};
+use masthead_ir::finding::Finding;
+use masthead_ir::rule::{RuleSet, Status};
+use masthead_ir::time::{Micros, TimeRange};
+use masthead_query::{EventRow, GeoIp, Input, InputBuilder, MetricsTable, Resources, RunContext};
+
+use crate::EngineError;
+use crate::explain::Seen;
+use crate::finding;
+use crate::options::{ScanOptions, Windows as WindowMode};
+use crate::plan::{PipelineRule, Plan, Target};
+use crate::report::{FindingSink, Loss, Progress, RuleReport, ScanSummary};
+use crate::scripts::Scripts;
+use crate::sift::Sifter;
+use crate::windows::Window;
+
+/// Runs rules over inputs (files, folders, `-`), and gives the findings in their final order.
+///
+/// # Errors
+/// When nothing can be read, a database or metrics file cannot be opened, or a finding cannot be written.
+pub fn scan(
+    rules: &RuleSet,
+    inputs: &[PathBuf],
+    options: &ScanOptions,
+    progress: &dyn Progress,
+    sink: &mut FindingSink<'_>,
+) -> Result<ScanSummary, EngineError> {
+    let start = Instant::now();
+    let plan = Plan::new(rules, options.include_disabled, options.windows).map_err(EngineError::Nothing)?;
+    let metrics = read_metrics(options)?;
+    let geoip = match &options.geoip {
+        Some(path) => {
+            Some(Arc::new(GeoIp::open(path).map_err(|e| EngineError::Nothing(format!("{}: {e}", path.display())))?))
+        }
+        None => None,
+    };
+    let mut scan = Scan::new(&plan, options);
+    scan.read(inputs, progress)?;
+    scan.scripts.finish();
+    let resources = Resources::new(&rules.tables, geoip, metrics.clone());
+    let last = scan.last_time.max(metrics.and_then(|m| m.last_time())).map_or(0, |time| time + 1);
+    let now = options.now.unwrap_or(last);
+    let (findings, reports, notes) = scan.conclude(&resources, now);
+    let mut summary = scan.summary(rules, reports, notes);
+    for finding in findings {
+        *summary.findings.entry(finding.severity).or_default() += 1;
+        sink(finding).map_err(EngineError::Output)?;
+    }
+    summary.elapsed = start.elapsed();
+    Ok(summary)
+}
+
+fn read_metrics(options: &ScanOptions) -> Result<Option<Arc<MetricsTable>>, EngineError> {
+    let Some(path) = &options.metrics else { return Ok(None) };
+    let failed = |source| EngineError::Unreadable { path: path.clone(), source };
+    let file = File::open(path).map_err(failed)?;
+    Ok(Some(Arc::new(MetricsTable::read(BufReader::new(file)).map_err(failed)?)))
+}
+
+/// The kept rows of one event source, by window; none where a search sees the whole input.
+type Kept = BTreeMap<Option<Window>, InputBuilder>;
+
+struct Scan<'p> {
+    plan: &'p Plan,
+    options: &'p ScanOptions,
+    sifter: Sifter,
+    doubles: DoubleFilter,
+    ledger: Ledger,
+    events: u64,
+    bytes: u64,
+    input_bytes: u64,
+    last_time: Option<Micros>,
+    seen: Seen,
+    kept: HashMap<(usize, usize), Kept>,
+    candidates: HashMap<usize, u64>,
+    scripts: Scripts,
+    faults: HashMap<usize, String>,
+    envelope: Option<Arc<Envelope>>,
+}
+
+impl<'p> Scan<'p> {
+    fn new(plan: &'p Plan, options: &'p ScanOptions) -> Scan<'p> {
+        let mut seen = Seen::default();
+        for name in ["source", "sourcetype", "host", "index"] {
+            seen.envelope.entry(name).or_default();
+        }
+        Scan {
+            plan,
+            options,
+            sifter: Sifter::new(plan),
+            doubles: DoubleFilter::default(),
+            ledger: Ledger::default(),
+            events: 0,
+            bytes: 0,
+            input_bytes: 0,
+            last_time: None,
+            seen,
+            kept: HashMap::new(),
+            candidates: HashMap::new(),
+            scripts: Scripts::new(plan, options),
+            faults: HashMap::new(),
+            envelope: None,
+        }
+    }
+
+    fn read(&mut self, inputs: &[PathBuf], progress: &dyn Progress) -> Result<(), EngineError> {
+        let (files, _) = masthead_event::inputs::discover(inputs);
+        let total = files.iter().map(|file| file.size).sum();
+        let read = Arc::new(AtomicU64::new(0));
+        let origin = &self.options.origin;
+        let mut raw = Envelope::raw();
+        let text = |text: &Option<String>| text.as_deref().map(Arc::<str>::from);
+        raw.source = text(&origin.source).unwrap_or(raw.source);
+        raw.sourcetype = text(&origin.sourcetype).unwrap_or(raw.sourcetype);
+        (raw.log_type, raw.cluster) = (text(&origin.log_type), text(&origin.cluster));
+        let mut decoder = Decoder::new(DecodeOptions {
+            raw: Arc::new(raw),
+            text_lines: self.options.text_lines,
+            progress: Some(read.clone()),
+            ..DecodeOptions::default()
+        });
+        let mut ledger = Ledger::default();
+        let mut own = Ledger::default();
+        for path in inputs {
+            let outcome = decoder.read_path(path, &mut ledger, &mut |event, at| {
+                self.event(&event, &at, &mut own);
+                if self.events.is_multiple_of(4096) {
+                    progress.bytes(read.load(Ordering::Relaxed), total);
+                }
+                ControlFlow::Continue(())
+            });
+            let _flow = outcome.map_err(|error| EngineError::Unreadable { path: error.path, source: error.source })?;
+        }
+        progress.bytes(read.load(Ordering::Relaxed), total);
+        ledger.merge(own);
+        self.input_bytes = ledger.bytes_read;
+        self.ledger = ledger;
+        Ok(())
+    }
+
+    fn event(&mut self, event: &EventRef<'_>, at: &Location<'_>, ledger: &mut Ledger) {
+        let mut salvaged = Vec::new();
+        let mut event = *event;
+        let doubles = &mut self.doubles;
+        let mut look = |sifter: &mut Sifter, event: &EventRef<'_>| {
+            sifter.sift(self.plan, event, |found| {
+                let known = !found.audit_id.is_empty();
+                let verdict = known.then(|| doubles.check(found.audit_id, found.stage, &found.fingerprint));
+                let wanted = !found.targets.is_empty();
+                let id = if wanted { found.audit_id.to_owned() } else { String::new() };
+                (verdict, found.time, id, found.targets.to_vec())
+            })
+        };
+        let mut found = look(&mut self.sifter, &event);
+        if let Err(error) = &found
+            && error.is_cut()
+            && masthead_event::salvage::salvage(event.raw, &mut salvaged)
+        {
+            event.raw = &salvaged;
+            event.truncated = true;
+            ledger.count(Reason::Truncated, at);
+            found = look(&mut self.sifter, &event);
+        }
+        let (verdict, time, audit_id, targets) = match found {
+            Ok(found) => found,
+            Err(error) => return ledger.count(error.reason(), at),
+        };
+        match verdict {
+            Some(Verdict::Double) => return ledger.count(Reason::Double, at),
+            Some(Verdict::Reused) => ledger.count(Reason::ReusedAuditId, at),
+            _ => {}
+        }
+        self.events += 1;
+        self.bytes += event.raw.len() as u64;
+        self.last_time = self.last_time.max(time);
+        self.note_envelope(event.envelope);
+        for target in targets {
+            match target {
+                Target::Script(script) => self.scripts.candidate(self.plan, script, &event, time, &audit_id),
+                Target::Source { pipeline, source } => {
+                    if let Err(error) = self.keep(pipeline, source, &event, time, &audit_id) {
+                        self.faults.entry(pipeline).or_insert(error);
+                    }
+                }
+            }
+        }
+    }
+
+    fn note_envelope(&mut self, envelope: &Arc<Envelope>) {
+        if self.envelope.as_ref().is_some_and(|last| Arc::ptr_eq(last, envelope)) {
+            return;
+        }
+        self.envelope = Some(envelope.clone());
+        let mut add = |name, value: &str| {
+            if let Some(values) = self.seen.envelope.get_mut(name)
+                && values.len() < 100
+            {
+                values.insert(value.to_owned());
+            }
+        };
+        add("source", &envelope.source);
+        add("sourcetype", &envelope.sourcetype);
+        if let Some(host) = &envelope.host {
+            add("host", host);
+        }
+        self.seen.log_types.extend(envelope.log_type.as_deref().map(str::to_owned));
+    }
+
+    fn keep(
+        &mut self,
+        pipeline: usize,
+        source: usize,
+        event: &EventRef<'_>,
+        time: Option<Micros>,
+        audit_id: &str,
+    ) -> Result<(), String> {
+        let Some(rule) = self.plan.pipelines.get(pipeline) else { return Ok(()) };
+        let Some(wanted) = rule.sources.get(source) else { return Ok(()) };
+        let values = self.sifter.values(self.plan, event, time, &wanted.demand).map_err(|error| error.to_string())?;
+        *self.candidates.entry(pipeline).or_default() += 1;
+        let windows: Vec<Option<Window>> = match (&rule.windows, time) {
+            (Some(windows), Some(time)) => windows.holding(time).into_iter().map(Some).collect(),
+            (Some(_), None) => Vec::new(),
+            (None, _) => vec![None],
+        };
+        // Each source gets its share of the memory, and no less than what keeps files from being made for nothing.
+        let sources: usize = self.plan.pipelines.iter().map(|p| p.sources.len()).sum();
+        let budget =
+            (usize::try_from(self.options.buffer_mib << 20).unwrap_or(usize::MAX) / sources.max(1)).max(1 << 20);
+        let kept = self.kept.entry((pipeline, source)).or_default();
+        for window in windows {
+            let builder = kept.entry(window).or_insert_with(|| InputBuilder::new(&wanted.demand, budget));
+            let row = EventRow { time, audit_id, values: &values };
+            builder.push(&row).map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    }
+
+    /// Runs what is kept. Gives findings in order, a report a rule, and notes.
+    fn conclude(&mut self, resources: &Resources, now: Micros) -> (Vec<Finding>, Vec<RuleReport>, Vec<String>) {
+        for (slot, path) in self.plan.projection.paths().iter().enumerate() {
+            self.seen.projected.insert(path.clone());
+            if self.sifter.seen.get(slot) == Some(&true) {
+                self.seen.fields.insert(path.clone());
+            }
+        }
+        let (mut findings, mut reports, mut notes) = (Vec::new(), Vec::new(), Vec::new());
+        let plan = self.plan;
+        for (index, rule) in plan.pipelines.iter().enumerate() {
+            reports.push(self.run_pipeline(index, rule, resources, now, &mut findings, &mut notes));
+        }
+        let running = std::mem::take(&mut self.scripts.running);
+        for (rule, running) in plan.scripts.iter().zip(running) {
+            let groups = running.grouping.finish();
+            let mut problems = running.problems;
+            if running.candidates == 0 {
+                problems.extend(self.seen.blocked_log_types(&rule.script.log_types));
+            }
+            reports.push(report(&rule.rule, running.candidates, running.matches, groups.len() as u64, problems));
+            findings.extend(groups.iter().map(|group| finding::from_group(&rule.rule, group, rule.trigger.alert)));
+        }
+        for (rule, reason) in &plan.refused {
+            reports.push(report(rule, 0, 0, 0, vec![format!("cannot take part: {reason}")]));
+        }
+        reports.sort_by(|a, b| (&a.path, &a.rule_id).cmp(&(&b.path, &b.rule_id)));
+        let key = |f: &Finding| (f.first_seen.clone(), f.rule.path.clone(), f.rule.id.clone(), f.finding_id.clone());
+        findings.sort_by_cached_key(key);
+        (findings, reports, notes)
+    }
+
+    fn run_pipeline(
+        &mut self,
+        index: usize,
+        rule: &PipelineRule,
+        resources: &Resources,
+        now: Micros,
+        findings: &mut Vec<Finding>,
+        notes: &mut Vec<String>,
+    ) -> RuleReport {
+        let candidates = self.candidates.get(&index).copied().unwrap_or(0);
+        let mut problems: Vec<String> = self.faults.remove(&index).into_iter().collect();
+        let mut kept: Vec<Kept> =
+            (0..rule.sources.len()).map(|source| self.kept.remove(&(index, source)).unwrap_or_default()).collect();
+        let mut windows: Vec<Option<Window>> = kept.iter().flat_map(|kept| kept.keys().copied()).collect();
+        windows.sort();
+        windows.dedup();
+        if windows.is_empty() && (rule.windows.is_none() || self.options.windows == WindowMode::Whole) {
+            windows.push(None);
+        }
+        let before = findings.len();
+        for window in windows {
+            let inputs: Result<Vec<Input>, _> = kept
+                .iter_mut()
+                .zip(&rule.sources)
+                .map(|(kept, source)| match kept.remove(&window) {
+                    Some(builder) => builder.finish(),
+                    None => Ok(Input::empty(&source.demand)),
+                })
+                .collect();
+            let context = context(window, now);
+            let output = inputs.map_err(|error| error.to_string()).and_then(|inputs| {
+                masthead_query::run(&rule.pipeline, inputs, resources, &context).map_err(|e| e.to_string())
+            });
+            let output = match output {
+                Ok(output) => output,
+                Err(error) => {
+                    problems.push(error);
+                    continue;
+                }
+            };
+            if output.geoip_missing {
+                note(notes, "places of addresses are empty: no database was given with --geoip");
+            }
+            if output.truncated {
+                problems.push("an inner search gave more than 50,000 rows; the rest was not used".to_owned());
+            }
+            if let Some(field) = &output.emptied_by {
+                problems.push(format!("no row had `{field}`, by which it groups, so that every row was dropped"));
+            }
+            let name = window.map(|w| w.run_at.to_string()).unwrap_or_default();
+            let mut twins: HashMap<String, u64> = HashMap::new();
+            for row in &output.rows {
+                let twin = twins.entry(finding::row_key(row, rule.key.as_deref())).or_default();
+                findings.push(finding::from_row(&rule.rule, row, rule.key.as_deref(), &name, *twin));
+                *twin += 1;
+            }
+        }
+        let found = (findings.len() - before) as u64;
+        if candidates == 0 && found == 0 {
+            problems.extend(rule.sources.iter().find_map(|source| self.seen.blocker(&source.filter)));
+        }
+        problems.dedup();
+        report(&rule.rule, candidates, found, found, problems)
+    }
+
+    fn summary(&self, rules: &RuleSet, reports: Vec<RuleReport>, notes: Vec<String>) -> ScanSummary {
+        let taken = |status: Status| matches!(status, Status::Runs | Status::Partial);
+        let usable = rules.rules.iter().filter(|rule| taken(rule.status)).count() as u64;
+        let loaded = reports.len() as u64;
+        ScanSummary {
+            events: self.events,
+            bytes: self.bytes,
+            input_bytes: self.input_bytes,
+            losses: losses(&self.ledger),
+            rules_loaded: loaded,
+            rules_refused: rules.rules.len() as u64 - usable,
+            rules_off: usable - loaded.min(usable),
+            rules: reports,
+            notes,
+            ..ScanSummary::default()
+        }
+    }
+}
+
+fn context(window: Option<Window>, now: Micros) -> RunContext {
+    use masthead_ir::time::TimeSpec;
+    match window {
+        Some(window) => RunContext {
+            now: window.run_at,
+            range: TimeRange {
+                earliest: Some(TimeSpec::At(window.earliest)),
+                latest: Some(TimeSpec::At(window.latest)),
+            },
+        },
+        None => RunContext { now, range: TimeRange { earliest: None, latest: None } },
+    }
+}
+
+fn note(notes: &mut Vec<String>, text: &str) {
+    if !notes.iter().any(|note| note == text) {
+        notes.push(text.to_owned());
+    }
+}
+
+fn report(
+    rule: &masthead_ir::rule::Rule,
+    candidates: u64,
+    matches: u64,
+    findings: u64,
+    problems: Vec<String>,
+) -> RuleReport {
+    RuleReport {
+        rule_id: rule.id.clone(),
+        name: rule.name.clone(),
+        path: rule.path.clone(),
+        candidates,
+        matches,
+        findings,
+        problems,
+    }
+}
+
+fn losses(ledger: &Ledger) -> Vec<Loss> {
+    let place = |place: &masthead_event::Place| match place.record {
+        0 => format!("{}:{}", place.path.display(), place.line),
+        record => format!("{}:{}#{record}", place.path.display(), place.line),
+    };
+    let loss = |(reason, tally): (&Reason, &masthead_event::Tally)| Loss {
+        reason: reason.as_str().to_owned(),
+        meaning: meaning(*reason).to_owned(),
+        count: tally.count,
+        evaluated: matches!(reason, Reason::Truncated | Reason::ReusedAuditId | Reason::NotAudit),
+        places: tally.first.iter().map(place).collect(),
+    };
+    ledger.reasons.iter().map(loss).collect()
+}
+
+fn meaning(reason: Reason) -> &'static str {
+    match reason {
+        Reason::NotJson => "no JSON",
+        Reason::InvalidUtf8 => "not UTF-8",
+        Reason::NulByte => "a NUL byte in it",
+        Reason::TooDeep => "nested too deep",
+        Reason::TooLong => "longer than the limit",
+        Reason::Truncated => "cut on its way; read as far as it goes",
+        Reason::BadEnvelope => "an envelope that does not hold what it should",
+        Reason::BadCompression => "damaged compressed data; what came before is read",
+        Reason::NotAudit => "a record of another log in the same group",
+        Reason::Control => "a message that only tests the delivery",
+        Reason::Double => "read before",
+        Reason::ReusedAuditId => "another event under an audit id that was seen before; evaluated",
+        Reason::Unreadable => "a file that cannot be read",
+    }
+}

@@ -1,0 +1,1 @@
+"""Holds `panther_detection_helpers.caching`."""

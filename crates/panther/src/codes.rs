@@ -1,0 +1,16 @@
+//! The codes of this front-end's diagnostics.
+
+/// Each code and what it means.
+pub const DIAGNOSTICS: &[(&str, &str)] = &[
+    ("analysis-type", "the file's `AnalysisType` is none that is known"),
+    ("missing-key", "the file lacks a key that it must have"),
+    ("bad-value", "the value of a key is not of the kind or range that it must be"),
+    ("missing-file", "the Python file that `Filename` names is not beside the YAML file"),
+    ("python-syntax", "the Python file cannot be parsed"),
+    ("missing-function", "the Python file lacks a function that the YAML file needs of it"),
+    ("duplicate-rule-id", "another rule has the same `RuleID`"),
+    ("duplicate-module", "another shared file gives a Python module of the same name, or the name is taken"),
+    ("data-model-path", "a path of a data model is none that can be followed"),
+    ("inline-filters", "the rule's inline filters have no effect here"),
+    ("unsupported-type", "detections of this type are known and cannot run here"),
+];
