@@ -9,6 +9,7 @@ use masthead_rulefile::{Node, RuleFile, suggest};
 
 use crate::carried_tests;
 use crate::content::{SharedContent, TYPES};
+use crate::dialect::NAME;
 use crate::entities::{Telling, telling};
 use crate::fields::Reader;
 use crate::lookups::Rows;
@@ -31,46 +32,28 @@ pub(crate) fn detection(file: &RuleFile, node: &Node, shared: &SharedContent) ->
     let name = reader.required(node, "name", "the rule").unwrap_or(file.stem()).trim().to_owned();
     let id = reader.text(node, "id").map(str::trim).filter(|id| !id.is_empty()).unwrap_or(file.stem()).to_owned();
     let type_name = rule_type(node, &mut reader);
-    let kind = kind(&type_name);
     // ESCU 6 has no `tags`: what they held stands beside the other keys.
     let tags = node.get("tags").filter(|tags| !tags.entries().is_empty()).unwrap_or(node);
-    let search = reader.required(node, "search", "the rule").map(str::to_owned);
-    let mut told = telling(node, tags, &mut reader);
+    let search = reader.required(node, "search", "the rule").unwrap_or_default();
+    let told = telling(node, tags, &mut reader);
     let mut fate = Fate::default();
-    let compilation = search.as_deref().zip(node.get("search")).map(|(text, place)| {
-        let compilation = compile(text, &shared.environment);
-        fate.search(&compilation.problems, place, &mut reader);
-        fate.lookups(&compilation, text, place, shared, &mut reader);
-        if type_name == "Investigation" {
-            fate.open_tokens(text, place, &mut reader);
-        }
-        compilation
-    });
-    if let Some(output) = compilation.as_ref().and_then(|compilation| compilation.output.as_deref()) {
+    let compilation = fate.compile(search, node, &type_name, shared, &mut reader);
+    if let Some(output) = &compilation.output {
         unknown_tokens(&told, output, &mut reader);
     }
-    let title = told.title.and_then(Node::text).unwrap_or(&name).to_owned();
-    let finding = FindingTemplate {
-        kind,
-        severity: told.severity(kind, tags),
-        message: told.message.and_then(Node::text).unwrap_or(&title).to_owned(),
-        title,
-        entities: std::mem::take(&mut told.entities),
-        throttle: throttle(tags, &mut reader),
-    };
+    let finding = finding(told, &name, kind(&type_name), tags, &mut reader);
     let schedule = schedule(node, &type_name, shared, &mut reader);
     let tests = carried_tests::tests(node, tags, &mut reader);
-    let drilldowns = drilldowns(node, search.as_deref().unwrap_or_default(), &mut reader);
+    let drilldowns = drilldowns(node, search, &mut reader);
     let attack = reader.texts(tags, "mitre_attack_id");
     let description = reader.text(node, "description").unwrap_or_default().trim().to_owned();
-    let status = fate.status(&reader, compilation.as_ref());
-    let lookups = compilation.iter().flat_map(|c| c.lookups_used.iter().chain(&c.lookups_written)).cloned().collect();
-    let pipeline = compilation.and_then(|compilation| compilation.pipeline);
+    let status = fate.status(&reader, &compilation);
+    let lookups = compilation.lookups_used.iter().chain(&compilation.lookups_written).cloned().collect();
     let runs = matches!(status, Status::Runs | Status::Partial);
-    let rule = pipeline.filter(|_| runs).map(|pipeline| Rule {
+    let rule = compilation.pipeline.filter(|_| runs).map(|pipeline| Rule {
         id: id.clone(),
         name,
-        dialect: crate::dialect::NAME,
+        dialect: NAME,
         path: file.path.clone(),
         description,
         enabled: enabled(file, node, &type_name),
@@ -82,15 +65,23 @@ pub(crate) fn detection(file: &RuleFile, node: &Node, shared: &SharedContent) ->
         tests,
         drilldowns,
     });
-    let compiled = Compiled {
-        path: file.path.clone(),
-        rule_id: id,
-        dialect: crate::dialect::NAME,
-        status,
-        diagnostics: reader.diagnostics,
-        rule: rule.map(Arc::new),
-    };
+    let rule = rule.map(Arc::new);
+    let diagnostics = reader.diagnostics;
+    let compiled = Compiled { path: file.path.clone(), rule_id: id, dialect: NAME, status, diagnostics, rule };
     Detection { compiled, lookups }
+}
+
+/// How a match is told.
+fn finding(told: Telling<'_>, name: &str, kind: Kind, tags: &Node, reader: &mut Reader<'_>) -> FindingTemplate {
+    let title = told.title.and_then(Node::text).unwrap_or(name).to_owned();
+    FindingTemplate {
+        kind,
+        severity: told.severity(kind, tags),
+        message: told.message.and_then(Node::text).unwrap_or(&title).to_owned(),
+        title,
+        entities: told.entities,
+        throttle: throttle(tags, reader),
+    }
 }
 
 /// The type, spelled as ESCU spells it.
@@ -194,8 +185,27 @@ impl Fate {
         self.unsupported_errors += usize::from(level == Level::Error);
     }
 
+    /// Compiles the rule's search. One that is missing has been told of.
+    fn compile(
+        &mut self,
+        search: &str,
+        node: &Node,
+        type_name: &str,
+        shared: &SharedContent,
+        reader: &mut Reader<'_>,
+    ) -> Compilation {
+        let Some(place) = node.get("search").filter(|_| !search.is_empty()) else { return nothing() };
+        let compilation = compile(search, &shared.environment);
+        self.problems(&compilation.problems, place, reader);
+        self.lookups(&compilation, search, place, shared, reader);
+        if type_name == "Investigation" {
+            self.open_tokens(search, place, reader);
+        }
+        compilation
+    }
+
     /// Problems of the search.
-    fn search(&mut self, problems: &[Problem], place: &Node, reader: &mut Reader<'_>) {
+    fn problems(&mut self, problems: &[Problem], place: &Node, reader: &mut Reader<'_>) {
         for problem in problems {
             if problem.unsupported {
                 self.cannot_run(problem.level);
@@ -236,9 +246,9 @@ impl Fate {
                 None => missing_lookup(name, shared),
             };
             let range = word(text, name).unwrap_or(0..0);
-            // The compiler of searches says the same of a lookup that it cannot find.
-            let said =
-                reader.diagnostics.iter().any(|d| d.code == fault.code && d.message.contains(&format!("`{name}`")));
+            // The compiler of searches may have said that it does not know the lookup.
+            let quoted = format!("`{name}`");
+            let said = reader.diagnostics.iter().any(|d| d.code.contains("lookup") && d.message.contains(&quoted));
             if !said {
                 if fault.code == "unsupported-lookup" {
                     self.cannot_run(fault.level);
@@ -257,17 +267,29 @@ impl Fate {
         }
     }
 
-    fn status(&self, reader: &Reader<'_>, compilation: Option<&Compilation>) -> Status {
+    fn status(&self, reader: &Reader<'_>, compilation: &Compilation) -> Status {
         let errors = reader.diagnostics.iter().filter(|d| d.level == Level::Error).count();
         if errors > self.unsupported_errors {
             Status::Invalid
-        } else if self.unsupported || compilation.is_none_or(|compilation| compilation.pipeline.is_none()) {
+        } else if self.unsupported || compilation.pipeline.is_none() {
             Status::Unsupported
         } else if reader.diagnostics.iter().any(|d| WITHOUT_EFFECT.contains(&d.code)) {
             Status::Partial
         } else {
             Status::Runs
         }
+    }
+}
+
+/// What becomes of no search.
+fn nothing() -> Compilation {
+    Compilation {
+        pipeline: None,
+        problems: Vec::new(),
+        macros_used: BTreeSet::new(),
+        lookups_used: BTreeSet::new(),
+        lookups_written: BTreeSet::new(),
+        output: None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! The Kubernetes content of ESCU, where it is at hand: `../shared` beside the workspace, or `MASTHEAD_SHARED`.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
