@@ -17,7 +17,7 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Runs rules over audit logs and prints what they find.
-    Scan(Scan),
+    Scan(Box<Scan>),
     /// Runs the tests that rules carry.
     Test(Test),
     /// Compiles rules without running them, and says what is wrong with them.

@@ -15,7 +15,7 @@ use args::{Args, Command};
 
 fn main() -> ExitCode {
     match Args::parse().command {
-        Command::Scan(scan) => scan::run(scan),
+        Command::Scan(scan) => scan::run(*scan),
         Command::Test(test) => test::run(&test),
         Command::Check(check) => check::run(&check),
         Command::Completions { shell } => {

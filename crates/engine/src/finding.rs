@@ -207,6 +207,7 @@ pub(crate) fn from_group(rule: &Rule, group: &Group, alert: bool) -> Finding {
         }
     };
     detail("dedup", Some(Json::from(group.dedup.as_str())));
+    detail("description", verdict.description.clone().map(Json::from));
     detail("reference", verdict.reference.clone().map(Json::from));
     detail("runbook", verdict.runbook.clone().map(Json::from));
     detail("destinations", verdict.destinations.clone().map(Json::from));
@@ -217,8 +218,8 @@ pub(crate) fn from_group(rule: &Rule, group: &Group, alert: bool) -> Finding {
         rule: rule_ref(rule),
         severity,
         status: "new".to_owned(),
+        message: title.clone(),
         title,
-        message: verdict.description.clone().unwrap_or_else(|| rule.finding.message.clone()),
         first_seen: rfc3339(group.first),
         last_seen: rfc3339(group.last),
         count: group.count,

@@ -90,7 +90,8 @@ pub(crate) enum Map {
     },
 }
 
-type Compiled = Box<dyn Fn(&dyn Row) -> Value + Send + Sync>;
+/// A map that can be run.
+pub(crate) type Compiled = Box<dyn Fn(&dyn Row) -> Value + Send + Sync>;
 
 fn flat(name: &str) -> FieldPath {
     FieldPath::flat(name)

@@ -253,6 +253,9 @@ pub(crate) fn running(
     Ok(())
 }
 
+/// Values, how often they were seen, and the events behind them.
+type Counted = (Vec<Value>, u64, Origin);
+
 /// The most or least frequent combinations of values.
 pub(crate) struct Frequent<'a> {
     pub(crate) fields: &'a [String],
@@ -275,7 +278,7 @@ pub(crate) fn frequent(rows: &Rows, what: &Frequent<'_>) -> Rows {
             entry.2.add(&record.origin);
         }
     }
-    let mut groups: BTreeMap<Vec<String>, Vec<(Vec<Value>, u64, Origin)>> = BTreeMap::new();
+    let mut groups: BTreeMap<Vec<String>, Vec<Counted>> = BTreeMap::new();
     for (key, entry) in counts {
         groups.entry(key[..what.by.len()].to_vec()).or_default().push(entry);
     }
@@ -298,6 +301,9 @@ pub(crate) fn frequent(rows: &Rows, what: &Frequent<'_>) -> Rows {
     }
     Rows { columns, records }
 }
+
+/// Lines of a table by the text they are ordered by: the value they are for, cells by column, events.
+type Cells = BTreeMap<String, (Value, BTreeMap<String, Vec<Accumulator>>, Origin)>;
 
 /// A table of one column per value of a field.
 pub(crate) fn pivot(rows: &Rows, pivot: &Pivot, context: Context) -> Result<Rows, String> {
@@ -330,7 +336,7 @@ pub(crate) fn pivot(rows: &Rows, pivot: &Pivot, context: Context) -> Result<Rows
     order.sort_by(|a, b| b.1.cmp(a.1).then_with(|| a.0.cmp(b.0)));
     let limit = if pivot.limit == 0 { usize::MAX } else { usize::try_from(pivot.limit).unwrap_or(usize::MAX) };
     let kept: BTreeSet<String> = order.into_iter().take(limit).map(|(name, _)| name.clone()).collect();
-    let mut cells: BTreeMap<String, (Value, BTreeMap<String, Vec<Accumulator>>, Origin)> = BTreeMap::new();
+    let mut cells = Cells::new();
     for (row, series, record) in placed {
         let series = match (kept.contains(&series), pivot.use_other) {
             (true, _) => series,
@@ -354,8 +360,6 @@ fn order_text(value: &Value) -> String {
         _ => text,
     }
 }
-
-type Cells = BTreeMap<String, (Value, BTreeMap<String, Vec<Accumulator>>, Origin)>;
 
 fn table(pivot: &Pivot, ready: &Ready, input: &Rows, cells: Cells) -> Rows {
     let mut rows = Rows::default();
@@ -443,6 +447,9 @@ pub(crate) fn join(rows: &mut Rows, right: &Rows, keys: &[String], outer: bool, 
     }
 }
 
+/// A column, and the values of which it must have one.
+type Condition = (Option<usize>, HashSet<String>);
+
 /// Keeps rows that equal one of the other set's rows in all fields that it has. No rows there: nothing passes.
 pub(crate) fn semi_join(rows: &mut Rows, right: &Rows, negated: bool) {
     let fields: Vec<(usize, String)> = right.columns.iter().enumerate().map(|(at, c)| (at, c.name.clone())).collect();
@@ -450,7 +457,7 @@ pub(crate) fn semi_join(rows: &mut Rows, right: &Rows, negated: bool) {
     let members = |value: &Value| -> HashSet<String> {
         value.members().iter().filter_map(text_of).map(|text| text.to_lowercase()).collect()
     };
-    let conditions: Vec<Vec<(Option<usize>, HashSet<String>)>> = right
+    let conditions: Vec<Vec<Condition>> = right
         .records
         .iter()
         .map(|record| {
@@ -459,7 +466,7 @@ pub(crate) fn semi_join(rows: &mut Rows, right: &Rows, negated: bool) {
         })
         .collect();
     rows.records.retain(|record| {
-        let holds = |(at, wanted): &(Option<usize>, HashSet<String>)| {
+        let holds = |(at, wanted): &Condition| {
             let value = at.and_then(|at| record.values.get(at));
             value.is_some_and(|value| !members(value).is_disjoint(wanted))
         };

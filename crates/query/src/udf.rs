@@ -83,7 +83,7 @@ impl Functions {
 }
 
 enum Compiled {
-    Map(Box<dyn Fn(&dyn Row) -> Value + Send + Sync>),
+    Map(crate::map::Compiled),
     Truth(Box<Program>),
 }
 

@@ -44,7 +44,7 @@ pub enum Content {
 }
 
 impl RuleFile {
-    fn new(path: PathBuf, text: Result<String, Diagnostic>, named: bool) -> (RuleFile, Vec<Diagnostic>) {
+    fn new(path: PathBuf, text: Result<String, Box<Diagnostic>>, named: bool) -> (RuleFile, Vec<Diagnostic>) {
         let (text, unreadable) = match text {
             Ok(text) => (Arc::<str>::from(text), None),
             Err(diagnostic) => (Arc::from(""), Some(diagnostic)),
@@ -53,7 +53,7 @@ impl RuleFile {
         let span = |start, end| Span { path: path.clone(), text: text.clone(), start, end };
         let content = match (unreadable, extension(&path)) {
             (Some(diagnostic), _) => {
-                let diagnostic = Diagnostic { span: Some(span(0, 0)), ..diagnostic };
+                let diagnostic = diagnostic.at(span(0, 0));
                 Content::Invalid(diagnostic)
             }
             (None, "yml" | "yaml") => match parse(&text) {
@@ -239,8 +239,8 @@ fn walk(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-fn read_text(path: &Path) -> Result<String, Diagnostic> {
-    let fault = |message: String| Diagnostic::error("unreadable-file", message);
+fn read_text(path: &Path) -> Result<String, Box<Diagnostic>> {
+    let fault = |message: String| Box::new(Diagnostic::error("unreadable-file", message));
     let length = fs::metadata(path).map_err(|error| fault(format!("cannot be read: {error}")))?.len();
     if length > MAX_FILE {
         return Err(fault(format!("is {length} bytes long; a rule file may have {MAX_FILE}")));

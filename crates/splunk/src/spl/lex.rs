@@ -138,7 +138,7 @@ fn word_end(text: &str, start: usize, end: usize, signs: &str) -> usize {
         match letter {
             '\\' => escaped = true,
             _ if letter.is_whitespace() || letter == '"' || letter == '[' => return start + offset,
-            _ if signs.contains(letter) && !(offset == 0) => return start + offset,
+            _ if signs.contains(letter) && offset != 0 => return start + offset,
             _ => {}
         }
     }
