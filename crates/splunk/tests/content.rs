@@ -1,6 +1,6 @@
 //! Documents of the three generations, and what is said of faulty ones.
 
-#![allow(clippy::unwrap_used, clippy::type_complexity)]
+#![allow(clippy::unwrap_used, clippy::type_complexity, clippy::print_stderr)]
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,7 +1,6 @@
 //! The Kubernetes content of ESCU, where it is at hand: `../shared` beside the workspace, or `MASTHEAD_SHARED`.
 
-#![allow(clippy::type_complexity, clippy::print_stderr, reason = "tables of cases; a skipped test says so")]
-#![allow(clippy::unwrap_used, clippy::print_stderr)]
+#![allow(clippy::unwrap_used, clippy::type_complexity, clippy::print_stderr)]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,6 @@
 //! What rules share: macros, lookups, and what is said when one is missing.
 
-#![allow(clippy::type_complexity, clippy::print_stderr, reason = "tables of cases; a skipped test says so")]
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::type_complexity, clippy::print_stderr)]
 
 use std::path::PathBuf;
 use std::sync::Arc;
