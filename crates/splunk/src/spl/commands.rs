@@ -1,145 +1,117 @@
 //! Commands to stages.
 
+use super::lex::{Kind, Token};
+use super::words::Words;
+use super::{Compiler, Problem, aggregates, eval, generate, nested, search, series};
 use masthead_ir::expr::{Expr, FieldPath};
 use masthead_ir::pattern::Pattern;
 use masthead_ir::pipeline::{LookupJoin, MultiSplit, SortKey, SortOrder, Span, Stage};
-use masthead_ir::time::span_seconds;
-
-use super::lex::{Kind, Token, tokens};
-use super::{Compiler, Problem, aggregates, eval, search};
 
 /// Commands that are known, and why they cannot run here.
 const UNSUPPORTED: &[(&str, &str)] = &[
     ("tstats", "it reads an accelerated data model, and there is no mapping of one"),
     ("from", "it reads a data model, and there is no mapping of one"),
     ("datamodel", "it reads a data model, and there is no mapping of one"),
+    ("pivot", "it reads a data model, and there is no mapping of one"),
     ("apply", "it needs a trained model"),
     ("fit", "it trains a model"),
     ("summary", "it needs a trained model"),
     ("transaction", "transactions are not built"),
     ("map", "it runs a search for every row"),
-    ("mstats", "searches over a metrics table cannot be read yet"),
-    ("join", "joins cannot be read yet"),
-    ("append", "appended searches cannot be read yet"),
-    ("appendpipe", "appended stages cannot be read yet"),
-    ("foreach", "templates cannot be read yet"),
-    ("streamstats", "running aggregates cannot be read yet"),
-    ("chart", "tables of two fields cannot be read yet"),
-    ("timechart", "tables over time cannot be read yet"),
-    ("inputlookup", "searches over a lookup table cannot be read yet"),
-    ("outputlookup", "lookup tables cannot be written yet"),
     ("xmlkv", "XML is not read"),
     ("multikv", "tables in text are not read"),
     ("collect", "there are no summary indexes"),
     ("sendalert", "alerts are sent by their rules"),
+    ("sendemail", "alerts are sent by their rules"),
     ("anomalydetection", "it needs a statistical model"),
     ("outlier", "it needs a statistical model"),
+    ("predict", "it needs a statistical model"),
+    ("cluster", "it needs a statistical model"),
+    ("kmeans", "it needs a statistical model"),
     ("cyberchef", "it is an app of its own"),
-    ("addtotals", "totals are not computed"),
-    ("replace", "the command cannot be read yet"),
-    ("fromjson", "the command cannot be read yet"),
-    ("extract", "automatic extraction cannot be asked for yet"),
-    ("makeresults", "searches without events cannot be read yet"),
+    ("dnstwist", "it is an app of its own"),
+    ("rest", "it asks a server about itself"),
+    ("metadata", "it asks a server about itself"),
+    ("dbinspect", "it asks a server about itself"),
+    ("eventcount", "it asks a server about itself"),
+    ("savedsearch", "it runs a search that a server keeps"),
+    ("loadjob", "it reads the results of an earlier search"),
 ];
 
-/// Names of the commands that run.
-const COMMANDS: [&str; 27] = [
-    "search",
-    "where",
-    "eval",
-    "stats",
-    "eventstats",
-    "rename",
-    "fillnull",
-    "fields",
-    "table",
-    "sort",
-    "head",
-    "tail",
-    "reverse",
-    "dedup",
-    "top",
-    "rare",
+/// Commands of the manual that nothing published for audit logs uses.
+const UNBUILT: [&str; 27] = [
+    "accum",
+    "addcoltotals",
+    "addinfo",
+    "addtotals",
+    "appendcols",
+    "autoregress",
+    "concurrency",
+    "contingency",
+    "correlate",
+    "delta",
+    "filldown",
+    "format",
+    "fromjson",
+    "gauge",
+    "geostats",
+    "makecontinuous",
+    "multisearch",
+    "mvcombine",
+    "rangemap",
+    "replace",
+    "return",
+    "set",
+    "transpose",
+    "trendline",
+    "union",
+    "untable",
+    "xyseries",
+];
+
+/// Names of the commands that run, but those of [`generate`].
+const COMMANDS: [&str; 40] = [
+    "append",
+    "appendpipe",
     "bin",
     "bucket",
-    "rex",
-    "regex",
+    "chart",
     "convert",
+    "dedup",
+    "eval",
+    "eventstats",
+    "extract",
+    "fields",
+    "fillnull",
+    "foreach",
+    "head",
     "iplocation",
+    "join",
+    "kv",
     "lookup",
-    "spath",
-    "mvexpand",
     "makemv",
+    "mvexpand",
     "nomv",
+    "outputlookup",
+    "rare",
+    "regex",
+    "rename",
+    "reverse",
+    "rex",
+    "search",
+    "sort",
+    "spath",
+    "stats",
+    "streamstats",
+    "table",
+    "tail",
+    "timechart",
+    "top",
+    "where",
+    "inputlookup",
+    "makeresults",
+    "mstats",
 ];
-
-/// Words of a command's arguments, read one after another.
-struct Words<'t> {
-    words: Vec<Token>,
-    at: usize,
-    end: usize,
-    text: &'t str,
-}
-
-impl Words<'_> {
-    fn next(&mut self) -> Option<Token> {
-        let token = self.words.get(self.at).cloned();
-        self.at += 1;
-        token
-    }
-
-    fn peek(&self, text: &str) -> bool {
-        self.words.get(self.at).is_some_and(|token| token.kind != Kind::Quoted && token.text.eq_ignore_ascii_case(text))
-    }
-
-    /// The value of `name=value` if that stands here.
-    fn option(&mut self, name: &str) -> Option<String> {
-        let [key, sign, value] = self.words.get(self.at..self.at + 3)? else { return None };
-        let found = key.text.eq_ignore_ascii_case(name) && sign.text == "=" && sign.kind == Kind::Sign;
-        let value = value.text.clone();
-        found.then(|| {
-            self.at += 3;
-            value
-        })
-    }
-
-    /// Every `name=value` of these names, wherever it stands.
-    fn options(&mut self, names: &[&str]) -> Vec<(String, String)> {
-        let (mut found, mut rest, start) = (Vec::new(), Vec::new(), self.at);
-        while self.at < self.words.len() {
-            match names.iter().find_map(|name| Some(((*name).to_owned(), self.option(name)?))) {
-                Some(option) => found.push(option),
-                None => rest.extend(self.next()),
-            }
-        }
-        self.words.truncate(start);
-        self.words.extend(rest);
-        self.at = start;
-        found
-    }
-
-    fn required(&mut self, what: &str) -> Result<String, Problem> {
-        let end = self.end;
-        let token = self.next().filter(|token| token.kind != Kind::Sign);
-        token.map(|t| t.text).ok_or_else(|| Problem::syntax(format!("expected {what}"), end..end))
-    }
-
-    /// All that is left but commas.
-    fn names(&mut self) -> Vec<String> {
-        let rest = self.words.get(self.at..).unwrap_or_default();
-        let names = rest.iter().filter(|t| t.kind != Kind::Sign || t.text != ",").map(|t| t.text.clone()).collect();
-        self.at = self.words.len();
-        names
-    }
-}
-
-fn number(text: &str, words: &Words<'_>) -> Result<u64, Problem> {
-    text.parse().map_err(|_| Problem::syntax(format!("`{text}` is no number"), words.end..words.end))
-}
-
-fn yes(text: &str) -> bool {
-    matches!(text.to_ascii_lowercase().as_str(), "t" | "true" | "1" | "yes")
-}
 
 /// The stages of one command whose arguments lie in `range` of `text`.
 pub(super) fn compile(
@@ -149,20 +121,16 @@ pub(super) fn compile(
     range: std::ops::Range<usize>,
 ) -> Result<Vec<Stage>, Problem> {
     let lower = name.text.to_ascii_lowercase();
-    if let Some((_, why)) = UNSUPPORTED.iter().find(|(known, _)| *known == lower) {
-        let problem = Problem::syntax(format!("`{lower}` is not supported: {why}"), name.range.clone());
-        return Err(Problem { code: "spl-unsupported", unsupported: true, ..problem });
+    let why = UNSUPPORTED.iter().find(|(known, _)| *known == lower).map(|(_, why)| *why);
+    if let Some(why) = why.or_else(|| UNBUILT.contains(&lower.as_str()).then_some("it is not built")) {
+        return Err(Problem::unsupported(format!("`{lower}` is not supported: {why}"), name.range.clone()));
     }
-    let words = |signs: &str| -> Result<Words<'_>, Problem> {
-        Ok(Words { words: tokens(text, range.clone(), signs)?, at: 0, end: range.end, text })
-    };
+    let words = |signs: &str| Words::new(text, range.clone(), signs);
     Ok(match lower.as_str() {
         "search" => {
             let parsed = search::parse(&words(search::SIGNS)?.words, range.end, &compiler.options)?;
-            if let Some((at, _)) = parsed.subsearches.first() {
-                return Err(subsearch(at.clone()));
-            }
-            parsed.filter.into_iter().map(Stage::Filter).collect()
+            let inner = nested::filters(compiler, text, &parsed)?;
+            parsed.filter.into_iter().map(Stage::Filter).chain(inner).collect()
         }
         "where" => vec![Stage::Filter(eval::parse_all(&words(eval::SIGNS)?.words, range.end)?)],
         "eval" => assignments(&words(eval::SIGNS)?)?,
@@ -171,7 +139,7 @@ pub(super) fn compile(
         "rename" => vec![Stage::Rename(pairs(&mut words(",")?)?)],
         "fillnull" => {
             let mut words = words(",=")?;
-            let value = words.options(&["value"]).pop().map_or_else(|| "0".to_owned(), |(_, value)| value);
+            let value = words.options(&["value"]).text("value").unwrap_or_else(|| "0".to_owned());
             vec![Stage::Fill { fields: words.names(), value }]
         }
         "fields" | "table" => {
@@ -187,7 +155,7 @@ pub(super) fn compile(
         "head" | "tail" => {
             let mut words = words("=")?;
             let limit = words.option("limit").or_else(|| words.next().map(|token| token.text));
-            let count = limit.map_or(Ok(10), |text| number(&text, &words))?;
+            let count = limit.map_or(Ok(10), |text| words.number(&text))?;
             vec![if lower == "head" { Stage::Head { count } } else { Stage::Tail { count } }]
         }
         "reverse" => vec![Stage::Reverse],
@@ -199,30 +167,52 @@ pub(super) fn compile(
         "convert" => convert(&mut words("=(),")?)?,
         "iplocation" => {
             let mut words = words("=")?;
-            let options = words.options(&["prefix", "allfields", "lang"]);
-            let option = |name: &str| options.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+            let given = words.options(&["prefix", "allfields", "lang"]);
             let field = words.required("the field with the address")?;
-            let all = option("allfields").is_some_and(|value| yes(&value));
-            vec![Stage::GeoIp { field, prefix: option("prefix").unwrap_or_default(), all }]
+            let all = given.on("allfields", false);
+            vec![Stage::GeoIp { field, prefix: given.text("prefix").unwrap_or_default(), all }]
         }
         "lookup" => lookup(compiler, &mut words(",=")?)?,
         "spath" => {
             let mut words = words("=")?;
-            let options = words.options(&["input", "output", "path"]);
-            let option = |name: &str| options.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
-            let path = option("path").or_else(|| words.next().map(|token| token.text));
-            let field = option("input").unwrap_or_else(|| "_raw".to_owned());
-            vec![Stage::ParseJson { field, path, output: option("output") }]
+            let given = words.options(&["input", "output", "path"]);
+            let path = given.text("path").or_else(|| words.next().map(|token| token.text));
+            let field = given.text("input").unwrap_or_else(|| "_raw".to_owned());
+            vec![Stage::ParseJson { field, path, output: given.text("output") }]
         }
         "mvexpand" => {
             let mut words = words("=")?;
-            let limit = words.options(&["limit"]).pop().map_or(Ok(0), |(_, text)| number(&text, &words))?;
+            let limit = words.options(&["limit"]).number("limit", 0, &words)?;
             vec![Stage::Expand { field: words.required("a field")?, limit }]
         }
         "makemv" => makemv(&mut words("=")?)?,
         "nomv" => {
             let field = words("")?.required("a field")?;
             vec![Stage::JoinMulti { field, delimiter: "\n".to_owned(), combine: false }]
+        }
+        "join" => nested::join(compiler, text, range)?,
+        "append" => nested::append(compiler, text, range)?,
+        "appendpipe" => nested::append_pipe(compiler, text, range)?,
+        "foreach" => nested::for_each(text, range)?,
+        "outputlookup" => nested::output_lookup(compiler, &mut words("=,")?)?,
+        "inputlookup" => match generate::input_lookup(compiler, text, range.clone())? {
+            (true, rows) => vec![Stage::Append(Box::new(rows))],
+            (false, _) => {
+                let message = "`inputlookup` stands first, or has `append=t`";
+                return Err(Problem::syntax(message, name.range.clone()));
+            }
+        },
+        "streamstats" => series::streamstats(&mut words(aggregates::SIGNS)?)?,
+        "chart" | "timechart" => series::table(&mut words(aggregates::SIGNS)?, lower == "timechart")?,
+        "extract" | "kv" => {
+            if let Some(word) = words("=")?.next() {
+                return Err(Problem::unsupported("`extract` with options is not built", word.range));
+            }
+            vec![Stage::ParsePairs { field: "_raw".to_owned() }]
+        }
+        "makeresults" | "mstats" => {
+            let message = format!("`{lower}` makes rows: it can stand first only");
+            return Err(Problem::syntax(message, name.range.clone()));
         }
         _ => {
             let known = COMMANDS.into_iter().chain(UNSUPPORTED.iter().map(|(known, _)| *known));
@@ -234,13 +224,15 @@ pub(super) fn compile(
     })
 }
 
-/// A subsearch, which cannot be read yet.
-pub(super) fn subsearch(range: std::ops::Range<usize>) -> Problem {
-    let problem = Problem::syntax("subsearches are not supported: they cannot be read yet", range);
-    Problem { code: "spl-unsupported", unsupported: true, ..problem }
+/// Whether there is a command of this name.
+pub(super) fn is_known(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    COMMANDS.contains(&lower.as_str())
+        || UNBUILT.contains(&lower.as_str())
+        || UNSUPPORTED.iter().any(|(known, _)| *known == lower)
 }
 
-fn assignments(words: &Words<'_>) -> Result<Vec<Stage>, Problem> {
+pub(super) fn assignments(words: &Words<'_>) -> Result<Vec<Stage>, Problem> {
     let (mut stages, mut at) = (Vec::new(), 0);
     while at < words.words.len() {
         let equals = words.words[at..].iter().position(|token| token.kind == Kind::Sign && token.text == "=");
@@ -292,7 +284,7 @@ fn sort(words: &mut Words<'_>) -> Result<Vec<Stage>, Problem> {
         let text = token.text.as_str();
         match (token.kind, text) {
             (Kind::Sign, _) => {}
-            (Kind::Word, count) if first && count.bytes().all(|b| b.is_ascii_digit()) => limit = number(count, words)?,
+            (Kind::Word, count) if first && count.bytes().all(|b| b.is_ascii_digit()) => limit = words.number(count)?,
             (Kind::Word, "-") => descending = true,
             (Kind::Word, "+") => descending = false,
             (Kind::Word, kind) if words.peek("(") => {
@@ -321,8 +313,7 @@ fn sort(words: &mut Words<'_>) -> Result<Vec<Stage>, Problem> {
 }
 
 fn dedup(words: &mut Words<'_>) -> Result<Vec<Stage>, Problem> {
-    let options = words.options(&["keepevents", "keepempty", "consecutive"]);
-    let on = |name: &str| options.iter().any(|(known, value)| known == name && yes(value));
+    let given = words.options(&["keepevents", "keepempty", "consecutive"]);
     let mut fields = words.names();
     let count = fields.first().and_then(|first| first.parse().ok());
     if count.is_some() {
@@ -336,15 +327,14 @@ fn dedup(words: &mut Words<'_>) -> Result<Vec<Stage>, Problem> {
             sort.push(SortKey { field, descending, order: SortOrder::Auto });
         }
     }
-    let (keep_empty, consecutive) = (on("keepempty"), on("consecutive"));
+    let (keep_empty, consecutive) = (given.on("keepempty", false), given.on("consecutive", false));
     Ok(vec![Stage::Dedup { fields, keep: count.unwrap_or(1), keep_empty, consecutive, sort }])
 }
 
 fn frequent(words: &mut Words<'_>, rare: bool) -> Result<Vec<Stage>, Problem> {
-    let options = words.options(&["limit", "showcount", "showperc", "countfield", "percentfield", "useother"]);
-    let option = |name: &str| options.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+    let given = words.options(&["limit", "showcount", "showperc", "countfield", "percentfield", "useother"]);
     let mut fields = words.names();
-    let mut limit = option("limit").map_or(Ok(10), |text| number(&text, words))?;
+    let mut limit = given.number("limit", 10, words)?;
     if let Some(count) = fields.first().and_then(|first| first.parse().ok()) {
         limit = count;
         fields.remove(0);
@@ -353,16 +343,15 @@ fn frequent(words: &mut Words<'_>, rare: bool) -> Result<Vec<Stage>, Problem> {
     if let Some(at) = fields.iter().position(|field| field.eq_ignore_ascii_case("by")) {
         by = fields.split_off(at).split_off(1);
     }
-    let shown = |name: &str| option(name).is_none_or(|value| yes(&value));
-    let named = |name: &str, default: &str| Some(option(name).unwrap_or_else(|| default.to_owned()));
+    let shown = |name: &str| given.on(name, true);
+    let named = |name: &str, default: &str| Some(given.text(name).unwrap_or_else(|| default.to_owned()));
     let count_field = if shown("showcount") { named("countfield", "count") } else { None };
     let percent_field = if shown("showperc") { named("percentfield", "percent") } else { None };
     Ok(vec![Stage::Frequent { fields, by, limit, rare, count_field, percent_field }])
 }
 
 fn bin(words: &mut Words<'_>) -> Result<Vec<Stage>, Problem> {
-    let options = words.options(&["span", "bins", "aligntime", "minspan"]);
-    let option = |name: &str| options.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+    let given = words.options(&["span", "bins", "aligntime", "minspan"]);
     let field = words.required("a field")?;
     let target = if words.peek("as") {
         words.at += 1;
@@ -370,15 +359,9 @@ fn bin(words: &mut Words<'_>) -> Result<Vec<Stage>, Problem> {
     } else {
         field.clone()
     };
-    let span = match option("span") {
-        None => Span::Auto(option("bins").and_then(|bins| bins.parse().ok()).unwrap_or(100)),
-        Some(text) => match (text.parse::<f64>(), span_seconds(&text), text.strip_suffix("mon")) {
-            (Ok(seconds), ..) if field == "_time" => Span::Seconds(seconds),
-            (Ok(width), ..) => Span::Number(width),
-            (_, Some(seconds), _) => Span::Seconds(seconds as f64),
-            (_, _, Some(months)) => Span::Months(months.parse().unwrap_or(1)),
-            _ => return Err(Problem::syntax(format!("`{text}` is no span"), words.end..words.end)),
-        },
+    let span = match given.text("span") {
+        None => Span::Auto(given.text("bins").and_then(|bins| bins.parse().ok()).unwrap_or(100)),
+        Some(text) => series::span(&text, field == "_time", words.end..words.end)?,
     };
     Ok(vec![Stage::Bin { field, span, target }])
 }
@@ -391,14 +374,13 @@ fn checked(regex: String, words: &Words<'_>) -> Result<String, Problem> {
 }
 
 fn rex(words: &mut Words<'_>) -> Result<Vec<Stage>, Problem> {
-    let options = words.options(&["field", "max_match", "mode", "offset_field"]);
-    let option = |name: &str| options.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
-    let field = option("field").unwrap_or_else(|| "_raw".to_owned());
+    let given = words.options(&["field", "max_match", "mode", "offset_field"]);
+    let field = given.text("field").unwrap_or_else(|| "_raw".to_owned());
     let regex = words.required("a regular expression")?;
-    if option("mode").as_deref() == Some("sed") {
+    if given.text("mode").as_deref() == Some("sed") {
         return Ok(vec![Stage::Rewrite { field, sed: regex }]);
     }
-    let max_match = option("max_match").map_or(Ok(1), |text| number(&text, words))?;
+    let max_match = given.number("max_match", 1, words)?;
     Ok(vec![Stage::Extract { field, regex: checked(regex, words)?, max_match }])
 }
 
@@ -417,7 +399,7 @@ fn regex(words: &mut Words<'_>) -> Result<Vec<Stage>, Problem> {
 }
 
 fn convert(words: &mut Words<'_>) -> Result<Vec<Stage>, Problem> {
-    let format = words.options(&["timeformat"]).pop().map(|(_, format)| format);
+    let format = words.options(&["timeformat"]).text("timeformat");
     let format = format.unwrap_or_else(|| "%m/%d/%Y %H:%M:%S".to_owned());
     let mut stages = Vec::new();
     while let Some(token) = words.next() {
@@ -426,11 +408,7 @@ fn convert(words: &mut Words<'_>) -> Result<Vec<Stage>, Problem> {
         }
         if !token.text.eq_ignore_ascii_case("ctime") || !words.peek("(") {
             let message = format!("`convert {}` is not supported: only `ctime` is", token.text);
-            return Err(Problem {
-                code: "spl-unsupported",
-                unsupported: true,
-                ..Problem::syntax(message, token.range)
-            });
+            return Err(Problem::unsupported(message, token.range));
         }
         words.at += 1;
         let field = words.required("a field")?;
@@ -450,15 +428,7 @@ fn convert(words: &mut Words<'_>) -> Result<Vec<Stage>, Problem> {
 
 fn lookup(compiler: &mut Compiler<'_>, words: &mut Words<'_>) -> Result<Vec<Stage>, Problem> {
     let _ = words.options(&["local", "update", "event_time_field"]);
-    let start = words.words.first().map_or(words.end..words.end, |token| token.range.clone());
-    let table = words.required("the name of a lookup")?;
-    compiler.lookups_used.insert(table.clone());
-    if !compiler.env.tables.contains_key(&table) {
-        let hint = masthead_rulefile::suggest(&table, compiler.env.tables.keys().map(String::as_str));
-        let hint = hint.map(|hint| format!("; did you mean `{hint}`?")).unwrap_or_default();
-        let problem = Problem::syntax(format!("there is no lookup `{table}`{hint}"), start);
-        return Err(Problem { code: "missing-lookup", ..problem });
-    }
+    let table = compiler.table(words)?;
     let (mut keys, mut outputs, mut overwrite, mut behind) = (Vec::new(), Vec::new(), true, false);
     while let Some(token) = words.next() {
         if token.kind == Kind::Sign {
@@ -481,12 +451,11 @@ fn lookup(compiler: &mut Compiler<'_>, words: &mut Words<'_>) -> Result<Vec<Stag
 }
 
 fn makemv(words: &mut Words<'_>) -> Result<Vec<Stage>, Problem> {
-    let options = words.options(&["delim", "tokenizer", "allowempty", "setsv"]);
-    let option = |name: &str| options.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
-    let split = match option("tokenizer") {
+    let given = words.options(&["delim", "tokenizer", "allowempty", "setsv"]);
+    let split = match given.text("tokenizer") {
         Some(regex) => MultiSplit::Tokenizer(checked(regex, words)?),
-        None => MultiSplit::Delimiter(option("delim").unwrap_or_else(|| " ".to_owned())),
+        None => MultiSplit::Delimiter(given.text("delim").unwrap_or_else(|| " ".to_owned())),
     };
-    let allow_empty = option("allowempty").is_some_and(|value| yes(&value));
+    let allow_empty = given.on("allowempty", false);
     Ok(vec![Stage::MakeMulti { field: words.required("a field")?, split, allow_empty }])
 }

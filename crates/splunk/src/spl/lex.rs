@@ -112,7 +112,7 @@ pub(super) fn tokens(text: &str, range: Range<usize>, signs: &str) -> Result<Vec
                 found.push(Token { text: String::new(), kind: Kind::Bracket, range: start + 1..end });
                 continue;
             }
-            _ if signs.contains(letter) => {
+            _ if signs.contains(letter) && placeholder_end(&text[at..range.end]).is_none() => {
                 let two = text[at..range.end].chars().nth(1) == Some('=') && matches!(letter, '!' | '<' | '>' | '=');
                 at += letter.len_utf8() + usize::from(two);
                 (Kind::Sign, text[start..at].to_owned())
@@ -129,10 +129,14 @@ pub(super) fn tokens(text: &str, range: Range<usize>, signs: &str) -> Result<Vec
 
 /// The end of a bare word. A backslash takes the next letter with it, so that `*\"x\":true*` is one word.
 fn word_end(text: &str, start: usize, end: usize, signs: &str) -> usize {
-    let mut escaped = false;
+    let (mut escaped, mut inside) = (false, 0);
     for (offset, letter) in text[start..end].char_indices() {
-        if escaped {
+        if escaped || offset < inside {
             escaped = false;
+            continue;
+        }
+        if let Some(length) = placeholder_end(&text[start + offset..end]) {
+            inside = offset + length;
             continue;
         }
         match letter {
@@ -143,6 +147,13 @@ fn word_end(text: &str, start: usize, end: usize, signs: &str) -> usize {
         }
     }
     end
+}
+
+/// The length of a `<<FIELD>>` of a template that stands here.
+fn placeholder_end(text: &str) -> Option<usize> {
+    let name = text.strip_prefix("<<")?;
+    let length = name.bytes().take_while(u8::is_ascii_alphanumeric).count();
+    (length > 0 && name[length..].starts_with(">>")).then_some(length + 4)
 }
 
 fn bracket_end(text: &str, at: usize, end: usize) -> Result<usize, Problem> {

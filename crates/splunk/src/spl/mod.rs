@@ -4,10 +4,14 @@ mod aggregates;
 mod commands;
 mod eval;
 mod expand;
+mod generate;
 mod lex;
+mod nested;
 mod search;
+mod series;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -26,6 +30,8 @@ pub const OPTIONS: &[(&str, &str, &str, &str)] = &[(
 
 /// How long a search may be.
 const MAX_SEARCH: usize = 256 << 10;
+/// How deep searches in brackets may nest.
+const MAX_NESTING: usize = 16;
 
 /// What a search may refer to.
 #[derive(Debug, Clone)]
@@ -90,6 +96,10 @@ impl Problem {
         let message = message.into();
         Problem { code: "spl-syntax", level: Level::Error, message, help: None, range, unsupported: false }
     }
+
+    fn unsupported(message: impl Into<String>, range: Range<usize>) -> Problem {
+        Problem { code: "spl-unsupported", unsupported: true, ..Problem::syntax(message, range) }
+    }
 }
 
 /// Options as they were chosen.
@@ -102,6 +112,9 @@ struct Compiler<'e> {
     env: &'e Environment,
     options: Options,
     lookups_used: BTreeSet<String>,
+    lookups_written: BTreeSet<String>,
+    /// How many searches in brackets are open.
+    depth: usize,
 }
 
 /// Compiles a search.
@@ -121,8 +134,9 @@ pub fn compile(text: &str, env: &Environment) -> Compilation {
     };
     result.macros_used = expanded.macros.clone();
     let options = Options { not_equal: search::not_equal(env.options.get("splunk.mv-not-equal").map(String::as_str)) };
-    let mut compiler = Compiler { env, options, lookups_used: BTreeSet::new() };
-    match pipeline(&mut compiler, &expanded.text) {
+    let mut compiler =
+        Compiler { env, options, lookups_used: BTreeSet::new(), lookups_written: BTreeSet::new(), depth: 0 };
+    match compiler.pipeline(&expanded.text, 0..expanded.text.len()) {
         Ok(pipeline) => {
             result.output = output(&pipeline.stages);
             result.pipeline = Some(pipeline);
@@ -133,37 +147,134 @@ pub fn compile(text: &str, env: &Environment) -> Compilation {
         }
     }
     result.lookups_used = compiler.lookups_used;
+    result.lookups_written = compiler.lookups_written;
     result
 }
 
-fn pipeline(compiler: &mut Compiler<'_>, text: &str) -> Result<Pipeline, Problem> {
-    let mut ranges = lex::stages(text, 0..text.len())?.into_iter();
-    let first = ranges.next().unwrap_or(0..0);
-    let mut source = Source::Events { filter: Expr::And(Vec::new()), range: None };
-    let mut stages: Vec<Stage> = Vec::new();
-    if !text[first.clone()].trim().is_empty() {
-        let words = lex::tokens(text, first.clone(), search::SIGNS)?;
+impl Compiler<'_> {
+    /// A search: its first part filters events unless it is empty; then the next command makes the rows.
+    fn pipeline(&mut self, text: &str, range: Range<usize>) -> Result<Pipeline, Problem> {
+        let stages = lex::stages(text, range)?;
+        let Some((first, rest)) = stages.split_first() else { return self.events(text, 0..0) };
+        if !text[first.clone()].trim().is_empty() {
+            let mut pipeline = self.events(text, first.clone())?;
+            self.stages(text, rest, &mut pipeline.stages)?;
+            return Ok(pipeline);
+        }
+        let Some((second, rest)) = rest.split_first() else { return self.events(text, first.clone()) };
+        let name = command_name(text, second)?;
+        let range = name.range.end..second.end;
+        let lower = name.text.to_ascii_lowercase();
+        let mut pipeline = if lower == "search" {
+            self.events(text, range)?
+        } else if generate::COMMANDS.contains(&lower.as_str()) {
+            generate::compile(self, text, &name, range)?
+        } else {
+            // What cannot run at all says so itself.
+            commands::compile(self, text, &name, range)?;
+            let message = format!("`{lower}` needs rows, and stands first");
+            return Err(Problem::syntax(message, name.range));
+        };
+        self.stages(text, rest, &mut pipeline.stages)?;
+        Ok(pipeline)
+    }
+
+    /// A search in brackets. Its first word is a command, with a pipe before it or not.
+    fn inner(&mut self, text: &str, range: Range<usize>) -> Result<Pipeline, Problem> {
+        self.deeper(&range)?;
+        let stages = lex::stages(text, range.clone())?;
+        let first = stages.first().cloned().unwrap_or(range.clone());
+        let blank = text[first.clone()].trim().is_empty();
+        let generated = !blank && {
+            let name = command_name(text, &first)?;
+            generate::COMMANDS.iter().any(|known| name.text.eq_ignore_ascii_case(known))
+        };
+        let pipeline = if generated {
+            let name = command_name(text, &first)?;
+            let mut pipeline = generate::compile(self, text, &name, name.range.end..first.end)?;
+            self.stages(text, stages.get(1..).unwrap_or_default(), &mut pipeline.stages)?;
+            pipeline
+        } else {
+            self.known_start(text, &first, blank)?;
+            self.pipeline(text, range)?
+        };
+        self.depth -= 1;
+        Ok(pipeline)
+    }
+
+    /// Splunk wants a command at the start of a search in brackets; one that cannot run must say so.
+    fn known_start(&mut self, text: &str, first: &Range<usize>, blank: bool) -> Result<(), Problem> {
+        if blank {
+            return Ok(());
+        }
+        let name = command_name(text, first)?;
+        if name.text.eq_ignore_ascii_case("search") || !commands::is_known(&name.text) {
+            return Ok(());
+        }
+        commands::compile(self, text, &name, name.range.end..first.end)?;
+        Err(Problem::syntax(format!("`{}` needs rows, and stands first", name.text), name.range))
+    }
+
+    /// Stages in brackets that have no source of their own.
+    fn inner_stages(&mut self, text: &str, range: Range<usize>) -> Result<Vec<Stage>, Problem> {
+        self.deeper(&range)?;
+        let mut found = Vec::new();
+        let stages = lex::stages(text, range)?;
+        let blank = stages.first().is_some_and(|first| text[first.clone()].trim().is_empty());
+        self.stages(text, &stages[usize::from(blank)..], &mut found)?;
+        self.depth -= 1;
+        Ok(found)
+    }
+
+    fn deeper(&mut self, range: &Range<usize>) -> Result<(), Problem> {
+        self.depth += 1;
+        if self.depth > MAX_NESTING {
+            return Err(Problem::syntax("searches in brackets are nested too deep", range.start..range.start));
+        }
+        Ok(())
+    }
+
+    fn events(&mut self, text: &str, range: Range<usize>) -> Result<Pipeline, Problem> {
+        let words = lex::tokens(text, range.clone(), search::SIGNS)?;
         let words = match words.split_first() {
             Some((word, rest)) if word.kind == lex::Kind::Word && word.text == "search" && !starts_comparison(rest) => {
                 rest
             }
             _ => &words[..],
         };
-        let parsed = search::parse(words, first.end, &compiler.options)?;
-        if let Some((range, _)) = parsed.subsearches.first() {
-            return Err(commands::subsearch(range.clone()));
-        }
+        let parsed = search::parse(words, range.end, &self.options)?;
+        let stages = nested::filters(self, text, &parsed)?;
         let filter = parsed.filter.into_iter().next().unwrap_or(Expr::And(Vec::new()));
-        source = Source::Events { filter, range: parsed.range };
+        Ok(Pipeline { source: Source::Events { filter, range: parsed.range }, stages })
     }
-    for range in ranges {
-        let words = lex::tokens(text, range.clone(), "=(")?;
-        let Some(name) = words.first().filter(|word| word.kind == lex::Kind::Word) else {
-            return Err(Problem::syntax("expected a command after `|`", range));
-        };
-        stages.extend(commands::compile(compiler, text, name, name.range.end..range.end)?);
+
+    fn stages(&mut self, text: &str, ranges: &[Range<usize>], stages: &mut Vec<Stage>) -> Result<(), Problem> {
+        for range in ranges {
+            let name = command_name(text, range)?;
+            stages.extend(commands::compile(self, text, &name, name.range.end..range.end)?);
+        }
+        Ok(())
     }
-    Ok(Pipeline { source, stages })
+
+    /// The lookup that is named next; it must be there, or be written by this search.
+    fn table(&mut self, words: &mut words::Words<'_>) -> Result<String, Problem> {
+        let start = words.words.get(words.at).map_or(words.end..words.end, |token| token.range.clone());
+        let table = words.required("the name of a lookup")?;
+        self.lookups_used.insert(table.clone());
+        if !self.env.tables.contains_key(&table) && !self.lookups_written.contains(&table) {
+            let hint = masthead_rulefile::suggest(&table, self.env.tables.keys().map(String::as_str));
+            let hint = hint.map(|hint| format!("; did you mean `{hint}`?")).unwrap_or_default();
+            let problem = Problem::syntax(format!("there is no lookup `{table}`{hint}"), start);
+            return Err(Problem { code: "missing-lookup", ..problem });
+        }
+        Ok(table)
+    }
+}
+
+fn command_name(text: &str, range: &Range<usize>) -> Result<lex::Token, Problem> {
+    let words = lex::tokens(text, range.clone(), "=(")?;
+    let name = words.into_iter().next().filter(|word| word.kind == lex::Kind::Word);
+    name.ok_or_else(|| Problem::syntax("expected a command after `|`", range.clone()))
 }
 
 fn starts_comparison(rest: &[lex::Token]) -> bool {

@@ -68,10 +68,14 @@ impl Reader<'_> {
     }
 
     fn disjunction(&mut self) -> Result<Expr, Problem> {
+        let before = self.parsed.subsearches.len();
         let mut parts = vec![self.negation()?];
         while self.word("OR") {
             self.at += 1;
             parts.push(self.negation()?);
+        }
+        if parts.len() > 1 {
+            self.no_subsearch_since(before)?;
         }
         Ok(if parts.len() == 1 { parts.swap_remove(0) } else { Expr::Or(parts) })
     }
@@ -87,8 +91,22 @@ impl Reader<'_> {
             self.at += 1;
             return Ok(Expr::And(Vec::new()));
         }
+        let before = self.parsed.subsearches.len();
         let part = self.primary()?;
+        if negated {
+            self.no_subsearch_since(before)?;
+        }
         Ok(if negated { Expr::Not(Box::new(part)) } else { part })
+    }
+
+    /// A subsearch becomes a stage of its own, which is right only where it must hold by itself.
+    fn no_subsearch_since(&self, before: usize) -> Result<(), Problem> {
+        match self.parsed.subsearches.get(before) {
+            Some((range, _)) => {
+                Err(Problem::unsupported("a search in brackets under OR or NOT is not built", range.clone()))
+            }
+            None => Ok(()),
+        }
     }
 
     fn primary(&mut self) -> Result<Expr, Problem> {
@@ -159,6 +177,9 @@ impl Reader<'_> {
     fn comparison(&mut self, field: &Token, op: &Token) -> Result<Expr, Problem> {
         let value = match self.peek().cloned() {
             Some(value) if value.kind != Kind::Sign && value.kind != Kind::Bracket => value,
+            Some(bracket) if bracket.kind == Kind::Bracket => {
+                return Err(Problem::unsupported("a search in brackets as a value is not built", bracket.range));
+            }
             other => {
                 let at = other.map_or(self.end..self.end, |token| token.range);
                 return Err(Problem::syntax(format!("expected a value after `{}`", op.text), at));
@@ -208,6 +229,9 @@ impl Reader<'_> {
                 (Kind::Sign, ")") => break,
                 (Kind::Sign, ",") => {}
                 (Kind::Word | Kind::Quoted, _) => patterns.push(pattern(&value_of(&token))),
+                (Kind::Bracket, _) => {
+                    return Err(Problem::unsupported("a search in brackets as a value is not built", token.range));
+                }
                 _ => return Err(Problem::syntax("expected a value of the list", token.range)),
             }
         }
