@@ -1,5 +1,6 @@
 //! Events through projection and matcher. What no condition wants is looked at no further.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use masthead_event::projection::{ProjectionBuffer, SlotRow};
@@ -60,7 +61,7 @@ impl Sifter {
         let at = &plan.identity;
         let text = |slot: usize| row.first(slot).map_or("", |value| value.text);
         let time = [at.received, at.staged].into_iter().find_map(|slot| masthead_event::time::parse(text(slot)));
-        let source = Matched { row, event, time: time.map(seconds).unwrap_or_default() };
+        let source = Matched { row, event, time, text: OnceCell::new() };
         let conditions = plan.matcher.evaluate(&mut self.scratch, &source);
         let targets: Vec<Target> =
             conditions.iter().filter_map(|condition| plan.targets.get(condition.index()).copied()).collect();
@@ -150,7 +151,9 @@ fn envelope_value(event: &EventRef<'_>, time: Option<Micros>, name: &str) -> Opt
 struct Matched<'a> {
     row: SlotRow<'a>,
     event: &'a EventRef<'a>,
-    time: String,
+    time: Option<Micros>,
+    /// The time as text, once a condition has asked for it.
+    text: OnceCell<String>,
 }
 
 impl SlotSource for Matched<'_> {
@@ -175,7 +178,7 @@ impl SlotSource for Matched<'_> {
             EnvelopeField::Host => envelope.host.as_deref(),
             EnvelopeField::Index => None,
             EnvelopeField::LogType => envelope.log_type.as_deref(),
-            EnvelopeField::Time => Some(&self.time),
+            EnvelopeField::Time => Some(self.text.get_or_init(|| self.time.map(seconds).unwrap_or_default())),
         }
     }
 
