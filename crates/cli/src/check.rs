@@ -1,80 +1,61 @@
 //! `masthead check`.
 
-use std::io::{self, IsTerminal as _};
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use masthead_engine::{EngineError, RuleOptions};
 use masthead_ir::diagnostic::Diagnostic;
 use masthead_ir::rule::{RuleSet, Status};
-use serde_json::{Value as Json, json};
 
 use crate::args::{Check, CheckFormat};
-use crate::output::{line, tell, trouble};
-use crate::render::{diagnostics, sarif};
+use crate::output::{TROUBLE, counted, out, tell_error, trouble};
+use crate::render::{diagnostics, rule_record, sarif, summary};
 
 pub(crate) fn run(check: &Check) -> ExitCode {
     let options =
         RuleOptions { paths: check.paths.clone(), options: check.options.iter().cloned().collect(), only: Vec::new() };
-    match masthead_engine::load_rules(&options) {
-        Ok(rules) => print(check.format, &rules),
-        Err(error) => trouble(&error),
-    }
-}
-
-fn print(format: CheckFormat, rules: &RuleSet) -> ExitCode {
-    let written = match format {
-        CheckFormat::Text => text(rules),
-        CheckFormat::Jsonl => rules.rules.iter().try_for_each(|rule| {
-            let record = json!({
-                "path": rule.path.display().to_string(),
-                "rule_id": rule.rule_id,
-                "dialect": rule.dialect,
-                "status": rule.status,
-                "diagnostics": rule.diagnostics.iter().map(record).collect::<Vec<_>>(),
-            });
-            line(&record.to_string())
-        }),
-        CheckFormat::Sarif => {
-            let all = rules.rules.iter().flat_map(|rule| &rule.diagnostics).chain(&rules.diagnostics);
-            line(&sarif::log(all).to_string())
-        }
+    let rules = match masthead_engine::load_rules(&options) {
+        Ok(rules) => rules,
+        Err(error) => return trouble(&error),
     };
-    if let Err(error) = written {
+    if rules.rules.is_empty() && rules.diagnostics.is_empty() {
+        tell_error("there are no rules there");
+        return ExitCode::from(TROUBLE);
+    }
+    if let Err(error) = print(check.format, &rules, &mut out()) {
         return trouble(&EngineError::Output(error));
     }
-    if rules.rules.is_empty() {
-        tell("masthead: no rules there");
-        return ExitCode::from(crate::output::TROUBLE);
+    ExitCode::from(u8::from(rules.rules.iter().any(summary::refused)))
+}
+
+fn print(format: CheckFormat, rules: &RuleSet, out: &mut impl Write) -> io::Result<()> {
+    match format {
+        CheckFormat::Text => text(rules, out)?,
+        CheckFormat::Jsonl => {
+            for rule in &rules.rules {
+                writeln!(out, "{}", rule_record(rule))?;
+            }
+        }
+        CheckFormat::Sarif => writeln!(out, "{}", sarif::log(&all(rules)))?,
     }
-    let bad = rules.rules.iter().any(|rule| matches!(rule.status, Status::Invalid | Status::Unsupported));
-    ExitCode::from(u8::from(bad))
+    out.flush()
 }
 
-fn record(diagnostic: &Diagnostic) -> Json {
-    let (line, column) = diagnostic.span.as_ref().map(|span| span.line_column()).unzip();
-    json!({
-        "code": diagnostic.code,
-        "severity": diagnostic.level,
-        "message": diagnostic.message,
-        "line": line,
-        "column": column,
-    })
+/// Every diagnostic, those of a file together.
+fn all(rules: &RuleSet) -> Vec<&Diagnostic> {
+    let mut all: Vec<&Diagnostic> =
+        rules.rules.iter().flat_map(|rule| &rule.diagnostics).chain(&rules.diagnostics).collect();
+    all.sort_by_key(|diagnostic| diagnostic.span.as_ref().map(|span| (&span.path, span.start)));
+    all
 }
 
-fn text(rules: &RuleSet) -> io::Result<()> {
-    use std::io::Write as _;
-    let colour = io::stdout().is_terminal();
-    let all = rules.rules.iter().flat_map(|rule| &rule.diagnostics).chain(&rules.diagnostics);
-    for diagnostic in all {
-        writeln!(anstream::stdout(), "{}\n", diagnostics::text(diagnostic, colour))?;
+fn text(rules: &RuleSet, out: &mut impl Write) -> io::Result<()> {
+    for diagnostic in all(rules) {
+        writeln!(out, "{}\n", diagnostics::text(diagnostic, diagnostics::Stream::Out))?;
     }
     let count = |status| rules.rules.iter().filter(|rule| rule.status == status).count();
-    line(&format!(
-        "{} rules: {} run, {} partial, {} unsupported, {} invalid",
-        rules.rules.len(),
-        count(Status::Runs),
-        count(Status::Partial),
-        count(Status::Unsupported),
-        count(Status::Invalid)
-    ))
+    let (runs, partial) = (count(Status::Runs), count(Status::Partial));
+    let (unsupported, invalid) = (count(Status::Unsupported), count(Status::Invalid));
+    let total = counted(rules.rules.len() as u64, "rule");
+    writeln!(out, "{total}: {runs} run, {partial} partial, {unsupported} unsupported, {invalid} invalid")
 }

@@ -1,36 +1,46 @@
 //! `masthead scan`.
 
 use std::ffi::OsString;
-use std::io::IsTerminal as _;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use masthead_engine::{EngineError, OriginOverride, Progress, RuleOptions, ScanOptions, Windows};
+use masthead_ir::diagnostic::{Diagnostic, Level};
 use masthead_ir::rule::{RuleSet, Status};
 
 use crate::args::{Scan, ScanFormat, SummaryFormat, WindowMode};
-use crate::output::{line, tell, trouble};
+use crate::output::{TROUBLE, counted, out, tell, tell_error, trouble};
 use crate::render::{diagnostics, ocsf, summary, table};
+
+/// How many invalid rules are shown in full.
+const SHOWN: usize = 20;
 
 struct Bar(ProgressBar);
 
 impl Progress for Bar {
     fn bytes(&self, read: u64, total: u64) {
-        self.0.set_length(total);
+        if total > 0 && self.0.length().is_none() {
+            self.0.set_style(style("{bar:30} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} to go"));
+            self.0.set_length(total);
+        }
         self.0.set_position(read);
     }
 }
 
 impl Bar {
-    /// Shown only where standard error is a terminal.
+    /// Shown only where standard error is a terminal. How much there is to read is not known at first, and never of
+    /// standard input.
     fn new() -> Bar {
-        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
-        if let Ok(style) = ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}") {
-            bar.set_style(style);
-        }
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        bar.set_style(style("{spinner} {bytes}, {bytes_per_sec}"));
         Bar(bar)
     }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 /// How the binary starts itself as a worker for scripts.
@@ -52,7 +62,14 @@ fn try_run(scan: Scan) -> Result<ExitCode, EngineError> {
         options: scan.options.into_iter().collect(),
         only: scan.only,
     })?;
-    tell_refused(&rules);
+    let machine = scan.summary == SummaryFormat::Json;
+    if !machine {
+        tell_refused(&rules);
+    }
+    if let Some(reason) = idle(&rules) {
+        tell_error(reason);
+        return Ok(ExitCode::from(TROUBLE));
+    }
     let options = ScanOptions {
         windows: match scan.windows {
             WindowMode::Whole => Windows::Whole,
@@ -74,33 +91,66 @@ fn try_run(scan: Scan) -> Result<ExitCode, EngineError> {
     };
     let bar = Bar::new();
     let (format, fail_on) = (scan.format, scan.fail_on);
-    let mut failed = false;
+    let (mut failed, mut first, mut out) = (false, true, out());
     let summary = masthead_engine::scan(&rules, &scan.inputs, &options, &bar, &mut |finding| {
         failed |= fail_on.is_some_and(|limit| finding.severity >= limit);
         bar.0.finish_and_clear();
         match format {
             ScanFormat::Table => {
-                use std::io::Write as _;
-                writeln!(anstream::stdout(), "{}", table::text(&finding))
+                if !std::mem::replace(&mut first, false) {
+                    writeln!(out)?;
+                }
+                write!(out, "{}", table::text(&finding))
             }
-            ScanFormat::Jsonl => line(&serde_json::to_string(&finding)?),
-            ScanFormat::Ocsf => line(&ocsf::detection_finding(&finding).to_string()),
+            ScanFormat::Jsonl => writeln!(out, "{}", serde_json::to_string(&finding)?),
+            ScanFormat::Ocsf => writeln!(out, "{}", ocsf::detection_finding(&finding)),
         }
     })?;
+    out.flush().map_err(EngineError::Output)?;
     bar.0.finish_and_clear();
     match scan.summary {
         SummaryFormat::Text => tell(summary::text(&summary).trim_end()),
-        SummaryFormat::Json => tell(&serde_json::to_string(&summary).unwrap_or_default()),
+        SummaryFormat::Json => {
+            tell(&summary::json(&summary, &rules).map_err(|error| EngineError::Output(error.into()))?);
+        }
         SummaryFormat::None => {}
+    }
+    if summary.nothing_readable() {
+        tell_error("nothing in the input is an event");
+        return Ok(ExitCode::from(TROUBLE));
     }
     Ok(if failed { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
-/// Tells why rules were refused; what is only worth a warning is for `check`.
-fn tell_refused(rules: &RuleSet) {
-    let colour = std::io::stderr().is_terminal();
-    let refused = rules.rules.iter().filter(|rule| matches!(rule.status, Status::Invalid | Status::Unsupported));
-    for diagnostic in refused.filter_map(|rule| rule.diagnostics.first()) {
-        tell(&diagnostics::text(diagnostic, colour));
+/// Why a scan with these rules would be for nothing.
+fn idle(rules: &RuleSet) -> Option<&'static str> {
+    if rules.rules.is_empty() {
+        Some("there are no rules there")
+    } else if rules.rules.iter().all(summary::refused) {
+        Some("none of the rules can run; `masthead check` tells why")
+    } else {
+        None
     }
+}
+
+/// Tells what is wrong with rules that take no part. Those that are right but cannot run here are only counted: in
+/// published collections they are many.
+fn tell_refused(rules: &RuleSet) {
+    let invalid: Vec<_> = rules.rules.iter().filter(|rule| rule.status == Status::Invalid).collect();
+    for diagnostic in invalid.iter().take(SHOWN).filter_map(|rule| first(&rule.diagnostics)) {
+        tell(&format!("{}\n", diagnostics::text(diagnostic, diagnostics::Stream::Err)));
+    }
+    if invalid.len() > SHOWN {
+        let more = counted((invalid.len() - SHOWN) as u64, "more invalid rule");
+        tell(&format!("and {more}; `masthead check` tells all"));
+    }
+    let unsupported = rules.rules.iter().filter(|rule| rule.status == Status::Unsupported).count() as u64;
+    if unsupported > 0 {
+        tell(&format!("{} cannot run here; `masthead check` tells why", counted(unsupported, "rule")));
+    }
+}
+
+/// What makes a rule invalid: the first error, not a warning that came before it.
+fn first(diagnostics: &[Diagnostic]) -> Option<&Diagnostic> {
+    diagnostics.iter().find(|diagnostic| diagnostic.level == Level::Error).or(diagnostics.first())
 }

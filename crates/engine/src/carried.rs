@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use masthead_ir::rule::{Body, Compiled, Rule, RuleSet, RuleTest, Script, ScriptVerdict, TestData, TestInput};
+use masthead_ir::diagnostic::Level;
+use masthead_ir::rule::{
+    Body, Compiled, Rule, RuleSet, RuleTest, Script, ScriptVerdict, Status, TestData, TestInput,
+};
 use masthead_script::{Call, Host, Program};
 use serde_json::{Value as Json, json};
 
@@ -29,7 +32,12 @@ pub fn run_tests(
 ) -> Result<(), EngineError> {
     let mut hosts: Vec<Loaded> = Vec::new();
     for compiled in &rules.rules {
-        let Some(rule) = &compiled.rule else { continue };
+        let Some(rule) = &compiled.rule else {
+            if compiled.status == Status::Invalid {
+                sink(uncompiled(compiled)).map_err(EngineError::Output)?;
+            }
+            continue;
+        };
         for test in &rule.tests {
             let outcome = match (&rule.body, &test.input) {
                 (Body::Script(script, _), TestInput::Inline(event)) => {
@@ -44,6 +52,27 @@ pub fn run_tests(
     Ok(())
 }
 
+/// A rule that is invalid: what tests it has cannot pass.
+fn uncompiled(compiled: &Compiled) -> TestResult {
+    let fault = compiled.diagnostics.iter().find(|diagnostic| diagnostic.level == Level::Error);
+    let detail = fault.map(|fault| match &fault.span {
+        Some(span) => {
+            let (line, column) = span.line_column();
+            format!("{}:{line}:{column}: {}", span.path.display(), fault.message)
+        }
+        None => fault.message.clone(),
+    });
+    TestResult {
+        rule_id: compiled.rule_id.clone(),
+        path: compiled.path.clone(),
+        test: "the rule compiles".to_owned(),
+        expected: json!(null),
+        actual: json!(null),
+        status: TestStatus::Error,
+        detail: detail.unwrap_or_else(|| "the rule is invalid".to_owned()),
+    }
+}
+
 /// What came out of a test: whether the rule fired and what it said, or why it could not be run.
 type Outcome = Result<(bool, Option<ScriptVerdict>), String>;
 
@@ -56,7 +85,7 @@ fn result(rule: &Rule, test: &RuleTest, outcome: Outcome) -> TestResult {
             let verdict = verdict.unwrap_or_default();
             let mut faults = Vec::new();
             if matched != test.expect_match {
-                faults.push(if matched { "it matched".to_owned() } else { "it did not match".to_owned() });
+                faults.push(if matched { "it matched, and must not".to_owned() } else { "it did not match, and must".to_owned() });
             }
             for (name, wanted) in test.expect.iter().filter(|_| matched) {
                 let said = match name.as_str() {
@@ -68,7 +97,8 @@ fn result(rule: &Rule, test: &RuleTest, outcome: Outcome) -> TestResult {
                 expected[name] = json!(wanted);
                 actual[name] = json!(said);
                 if said.as_deref().is_none_or(|said| !said.eq_ignore_ascii_case(wanted)) {
-                    faults.push(format!("{name} is {said:?}"));
+                    let said = said.map_or_else(|| "missing".to_owned(), |said| format!("`{said}`"));
+                    faults.push(format!("{name} is {said}, not `{wanted}`"));
                 }
             }
             let raised: Vec<String> = verdict

@@ -9,13 +9,89 @@ use crate::EngineError;
 use crate::builtin;
 use crate::options::RuleOptions;
 
-static DIALECTS: [&dyn Dialect; 2] = [&masthead_splunk::Splunk, &masthead_panther::Panther];
+static FRONT_ENDS: [FrontEnd; 2] = [
+    FrontEnd {
+        dialect: &masthead_splunk::Splunk,
+        codes: masthead_splunk::CODES,
+        options: masthead_splunk::spl::OPTIONS,
+    },
+    FrontEnd { dialect: &masthead_panther::Panther, codes: masthead_panther::DIAGNOSTICS, options: &[] },
+];
+
+/// A front-end with what its users can look up.
+struct FrontEnd {
+    dialect: &'static dyn Dialect,
+    /// Code and meaning.
+    codes: &'static [(&'static str, &'static str)],
+    /// Name, values, default, meaning.
+    options: &'static [(&'static str, &'static str, &'static str, &'static str)],
+}
+
+/// A kind of diagnostic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Code {
+    /// Its name.
+    pub name: &'static str,
+    /// The front-end that it comes from; none if it may come with any rule.
+    pub dialect: Option<&'static str>,
+    /// What it means.
+    pub meaning: &'static str,
+}
+
+/// Every kind of diagnostic: those of all rules first, then front-end by front-end, by name.
+pub fn codes() -> Vec<Code> {
+    let general = [masthead_rulefile::CODES, crate::faults::CODES].concat();
+    let tables = FRONT_ENDS.iter().map(|front_end| (Some(front_end.dialect.name()), front_end.codes.to_vec()));
+    let all = std::iter::once((None, general)).chain(tables).flat_map(|(dialect, mut codes)| {
+        codes.sort_unstable();
+        codes.into_iter().map(move |(name, meaning)| Code { name, dialect, meaning })
+    });
+    all.collect()
+}
+
+/// A point of a rule language on which its manual is silent, and which a user may decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DialectOption {
+    /// Its name, which begins with that of the front-end.
+    pub name: &'static str,
+    /// The values that it may have, separated by `, `.
+    pub values: &'static str,
+    /// The value that it has if nobody says otherwise.
+    pub default: &'static str,
+    /// What it decides.
+    pub meaning: &'static str,
+}
+
+/// Every option.
+pub fn dialect_options() -> Vec<DialectOption> {
+    let all = FRONT_ENDS.iter().flat_map(|front_end| front_end.options);
+    all.map(|&(name, values, default, meaning)| DialectOption { name, values, default, meaning }).collect()
+}
+
+/// Refuses options that no front-end has, and values that they do not take.
+fn check_options(chosen: &std::collections::BTreeMap<String, String>) -> Result<(), EngineError> {
+    let known = dialect_options();
+    for (name, value) in chosen {
+        let Some(option) = known.iter().find(|option| option.name == name) else {
+            let names: Vec<&str> = known.iter().map(|option| option.name).collect();
+            return Err(EngineError::Nothing(format!("there is no option `{name}`; there are: {}", names.join(", "))));
+        };
+        if !option.values.split(", ").any(|known| known == value) {
+            return Err(EngineError::Nothing(format!(
+                "the option `{name}` cannot be `{value}`, only one of: {}",
+                option.values
+            )));
+        }
+    }
+    Ok(())
+}
 
 /// Reads and compiles rules. Faulty rules are entries of the result, not errors.
 ///
 /// # Errors
-/// When a path that was named cannot be read.
+/// When a path that was named cannot be read, or an option is not known.
 pub fn load_rules(options: &RuleOptions) -> Result<RuleSet, EngineError> {
+    check_options(&options.options)?;
     let corpus = if options.paths.is_empty() {
         Corpus::from_memory(builtin::files())
     } else {
@@ -24,7 +100,7 @@ pub fn load_rules(options: &RuleOptions) -> Result<RuleSet, EngineError> {
     let compile = CompileOptions { now: None, options: options.options.clone() };
     let mut all = RuleSet { diagnostics: corpus.warnings.clone(), ..RuleSet::default() };
     let mut claimed = vec![false; corpus.files.len()];
-    for dialect in DIALECTS {
+    for FrontEnd { dialect, .. } in &FRONT_ENDS {
         let mut files = Vec::new();
         for (file, claimed) in corpus.files.iter().zip(&mut claimed) {
             if !*claimed && dialect.claims(file) {

@@ -6,6 +6,7 @@ mod builtin;
 mod carried;
 mod dialects;
 mod explain;
+mod faults;
 mod finding;
 pub mod options;
 mod plan;
@@ -19,7 +20,7 @@ mod windows;
 use std::path::PathBuf;
 
 pub use carried::run_tests;
-pub use dialects::load_rules;
+pub use dialects::{Code, DialectOption, codes, dialect_options, load_rules};
 pub use options::{OriginOverride, RuleOptions, ScanOptions, Windows};
 pub use report::{FindingSink, Loss, Progress, RuleReport, ScanSummary, TestResult, TestStatus};
 pub use scan::scan;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use masthead_ir::diagnostic::Diagnostic;
 use masthead_ir::finding::Finding;
 use masthead_ir::rule::Severity;
 use serde::Serialize;
@@ -34,6 +35,14 @@ pub struct ScanSummary {
     /// Wall-clock time.
     #[serde(serialize_with = "seconds")]
     pub elapsed: Duration,
+}
+
+impl ScanSummary {
+    /// Whether there was something to read, and none of it was an event.
+    pub fn nothing_readable(&self) -> bool {
+        let harmless = ["control", "not-audit", "double"];
+        self.events == 0 && self.losses.iter().any(|loss| !harmless.contains(&loss.reason.as_str()))
+    }
 }
 
 fn seconds<S: serde::Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
@@ -70,8 +79,10 @@ pub struct RuleReport {
     pub matches: u64,
     /// Findings.
     pub findings: u64,
-    /// Why it could not fire, or not as its author meant (no event of its log type, a field no event had, killed, an exception).
+    /// Why it could not fire, or not as its author meant (no event of its log type, a field no event had).
     pub problems: Vec<String>,
+    /// What went wrong in its program while it ran, with places.
+    pub diagnostics: Vec<Diagnostic>,
 }
 
 /// One test of one rule.

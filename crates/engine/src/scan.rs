@@ -47,8 +47,9 @@ pub fn scan(
         }
         None => None,
     };
+    let total = look_up(inputs)?;
     let mut scan = Scan::new(&plan, options);
-    scan.read(inputs, progress)?;
+    scan.read(inputs, total, progress)?;
     scan.scripts.finish();
     let resources = Resources::new(&rules.tables, geoip, metrics.clone());
     let last = scan.last_time.max(metrics.and_then(|m| m.last_time())).map_or(0, |time| time + 1);
@@ -61,6 +62,18 @@ pub fn scan(
     }
     summary.elapsed = start.elapsed();
     Ok(summary)
+}
+
+/// How many bytes there are to read. A path that is not there is told before hours are spent on the others.
+fn look_up(inputs: &[PathBuf]) -> Result<u64, EngineError> {
+    let (files, errors) = masthead_event::inputs::discover(inputs);
+    if let Some(error) = errors.into_iter().find(|error| inputs.contains(&error.path)) {
+        return Err(EngineError::Unreadable { path: error.path, source: error.source });
+    }
+    if files.is_empty() {
+        return Err(EngineError::Nothing("there are no files to read".to_owned()));
+    }
+    Ok(files.iter().map(|file| file.size).sum())
 }
 
 fn read_metrics(options: &ScanOptions) -> Result<Option<Arc<MetricsTable>>, EngineError> {
@@ -116,9 +129,7 @@ impl<'p> Scan<'p> {
         }
     }
 
-    fn read(&mut self, inputs: &[PathBuf], progress: &dyn Progress) -> Result<(), EngineError> {
-        let (files, _) = masthead_event::inputs::discover(inputs);
-        let total = files.iter().map(|file| file.size).sum();
+    fn read(&mut self, inputs: &[PathBuf], total: u64, progress: &dyn Progress) -> Result<(), EngineError> {
         let read = Arc::new(AtomicU64::new(0));
         let origin = &self.options.origin;
         let mut raw = Envelope::raw();
@@ -265,11 +276,12 @@ impl<'p> Scan<'p> {
         let running = std::mem::take(&mut self.scripts.running);
         for (rule, running) in plan.scripts.iter().zip(running) {
             let groups = running.grouping.finish();
-            let mut problems = running.problems;
+            let mut problems: Vec<String> = running.problem.into_iter().collect();
             if running.candidates == 0 {
                 problems.extend(self.seen.blocked_log_types(&rule.script.log_types));
             }
-            reports.push(report(&rule.rule, running.candidates, running.matches, groups.len() as u64, problems));
+            let told = report(&rule.rule, running.candidates, running.matches, groups.len() as u64, problems);
+            reports.push(RuleReport { diagnostics: running.faults.finish(), ..told });
             findings.extend(groups.iter().map(|group| finding::from_group(&rule.rule, group, rule.trigger.alert)));
         }
         for (rule, reason) in &plan.refused {
@@ -400,6 +412,7 @@ fn report(
         matches,
         findings,
         problems,
+        diagnostics: Vec::new(),
     }
 }
 

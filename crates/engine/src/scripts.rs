@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use masthead_event::EventRef;
-use masthead_ir::rule::{ScriptLibrary, ScriptVerdict};
+use masthead_ir::rule::{Script, ScriptLibrary, ScriptVerdict};
 use masthead_ir::time::Micros;
-use masthead_script::{Call, Host, HostOptions, Outcome, Program, WorkerCommand};
+use masthead_script::{Call, Host, HostError, HostOptions, Outcome, Program, WorkerCommand};
 use serde_json::{Value as Json, json};
 
+use crate::faults::Faults;
 use crate::options::ScanOptions;
 use crate::plan::{Plan, ScriptRule};
 use crate::trigger::{Grouping, Match};
@@ -37,7 +38,12 @@ pub(crate) struct Running {
     pub(crate) grouping: Grouping,
     pub(crate) candidates: u64,
     pub(crate) matches: u64,
-    pub(crate) problems: Vec<String>,
+    pub(crate) faults: Faults,
+    /// Why no program of its library can be run at all.
+    pub(crate) problem: Option<String>,
+    script: Script,
+    /// Whether it is not called: it could not be loaded.
+    broken: bool,
     config: Arc<Json>,
     shared: usize,
 }
@@ -74,7 +80,10 @@ impl Scripts {
                 grouping: Grouping::new(&rule.trigger),
                 candidates: 0,
                 matches: 0,
-                problems: Vec::new(),
+                faults: Faults::default(),
+                problem: None,
+                script: rule.script.clone(),
+                broken: false,
                 config: Arc::new(rule.script.config.clone()),
                 shared,
             });
@@ -96,22 +105,21 @@ impl Scripts {
         match shared.host.load(&shared.library, mine.iter().map(program).collect()) {
             Ok(loaded) => {
                 for (at, loaded) in mine.into_iter().zip(loaded) {
-                    if let Err(error) = loaded {
-                        self.problem(at, format!("cannot be loaded: {} (line {})", error.message, error.line));
+                    if let (Err(error), Some(running)) = (loaded, self.running.get_mut(at)) {
+                        running.broken = true;
+                        running.faults.load(&running.script, &error);
                     }
                 }
             }
-            Err(error) => mine.into_iter().for_each(|at| self.problem(at, format!("cannot be run: {error}"))),
+            Err(error) => mine.into_iter().for_each(|at| self.unrunnable(at, &error)),
         }
     }
 
-    /// Remembers a problem once.
-    fn problem(&mut self, script: usize, problem: String) {
-        if let Some(running) = self.running.get_mut(script)
-            && !running.problems.contains(&problem)
-            && running.problems.len() < 5
-        {
-            running.problems.push(problem);
+    /// No program of its library can be run.
+    fn unrunnable(&mut self, script: usize, error: &HostError) {
+        if let Some(running) = self.running.get_mut(script) {
+            running.broken = true;
+            running.problem.get_or_insert_with(|| format!("cannot be run: {error}"));
         }
     }
 
@@ -126,6 +134,9 @@ impl Scripts {
     ) {
         let (Some(running), Some(rule)) = (self.running.get_mut(script), plan.scripts.get(script)) else { return };
         running.candidates += 1;
+        if running.broken {
+            return;
+        }
         let envelope = &event.envelope;
         let row_id = crate::finding::finding_id(&["row", id, &event.ordinal.to_string()]);
         let told = json!({
@@ -177,33 +188,31 @@ impl Scripts {
                 }
             }
             Err(error) => {
-                for origin in origins {
-                    self.problem(origin.script, format!("cannot be run: {error}"));
-                }
+                origins.iter().for_each(|origin| self.unrunnable(origin.script, &error));
             }
         }
     }
 
     fn take(&mut self, origin: Origin, outcome: Outcome) {
+        let Some(running) = self.running.get_mut(origin.script) else { return };
         let verdict = match outcome {
             Outcome::Verdict(verdict) => verdict,
-            Outcome::Killed { message, .. } => return self.problem(origin.script, format!("was killed: it {message}")),
-            Outcome::Disabled { .. } => {
-                return self.problem(origin.script, "did not see the events after that".to_owned());
+            Outcome::Killed { message, .. } => {
+                // Those that are waiting come back as disabled; no more need be sent.
+                running.broken = true;
+                return running.faults.killed(&running.script, &message);
             }
+            Outcome::Disabled { .. } => return,
         };
         for error in &verdict.errors {
-            let text = format!("`{}` raised {} (line {})", error.function, error.message, error.line);
-            self.problem(origin.script, text);
+            running.faults.exception(&running.script, error);
         }
         if !verdict.matched {
             return;
         }
-        if let Some(running) = self.running.get_mut(origin.script) {
-            running.matches += 1;
-            let Origin { time, audit_id, cluster, .. } = origin;
-            running.grouping.add(Match { time, audit_id, cluster, summary: Vec::new(), verdict });
-        }
+        running.matches += 1;
+        let Origin { time, audit_id, cluster, .. } = origin;
+        running.grouping.add(Match { time, audit_id, cluster, summary: Vec::new(), verdict });
     }
 }
 

@@ -52,10 +52,8 @@ impl RuleFile {
         let mut warnings = Vec::new();
         let span = |start, end| Span { path: path.clone(), text: text.clone(), start, end };
         let content = match (unreadable, extension(&path)) {
-            (Some(diagnostic), _) => {
-                let diagnostic = diagnostic.at(span(0, 0));
-                Content::Invalid(diagnostic)
-            }
+            (Some(diagnostic), _) if diagnostic.span.is_some() => Content::Invalid(*diagnostic),
+            (Some(diagnostic), _) => Content::Invalid(diagnostic.at(span(0, 0))),
             (None, "yml" | "yaml") => match parse(&text) {
                 Ok((documents, duplicates)) => {
                     warnings.extend(duplicates.into_iter().map(|twice| {
@@ -241,12 +239,18 @@ fn walk(folder: &Path) -> Vec<PathBuf> {
 
 fn read_text(path: &Path) -> Result<String, Box<Diagnostic>> {
     let fault = |message: String| Box::new(Diagnostic::error("unreadable-file", message));
-    let length = fs::metadata(path).map_err(|error| fault(format!("cannot be read: {error}")))?.len();
+    let length = fs::metadata(path).map_err(|error| fault(format!("the file cannot be read: {error}")))?.len();
     if length > MAX_FILE {
-        return Err(fault(format!("is {length} bytes long; a rule file may have {MAX_FILE}")));
+        return Err(fault(format!("the file is {length} bytes long; a rule file may have {MAX_FILE}")));
     }
-    let bytes = fs::read(path).map_err(|error| fault(format!("cannot be read: {error}")))?;
-    String::from_utf8(bytes)
-        .map(|text| text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
-        .map_err(|error| fault(format!("is not UTF-8 (byte {})", error.utf8_error().valid_up_to())))
+    let bytes = fs::read(path).map_err(|error| fault(format!("the file cannot be read: {error}")))?;
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)),
+        Err(error) => {
+            let start = error.utf8_error().valid_up_to();
+            let text = String::from_utf8_lossy(error.as_bytes());
+            let span = Span { path: path.to_owned(), text: Arc::from(&*text), start, end: start + 1 };
+            Err(Box::new(fault("the file is not UTF-8".to_owned()).at(span)))
+        }
+    }
 }

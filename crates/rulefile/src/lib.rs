@@ -12,3 +12,10 @@ pub use corpus::{Content, Corpus, RuleFile};
 pub use dialect::Dialect;
 pub use node::{Node, NodeValue, Scalar};
 pub use suggest::suggest;
+
+/// Code and meaning of every diagnostic about a file, whatever dialect it is of.
+pub const CODES: &[(&str, &str)] = &[
+    ("unreadable-file", "The file cannot be read, is too long, or is not UTF-8."),
+    ("yaml-duplicate-key", "A mapping gives a key twice; the last one counts."),
+    ("yaml-syntax", "The file is no YAML."),
+];

@@ -1,7 +1,6 @@
 //! The codes of this front-end's diagnostics.
 
-/// Code and meaning of every diagnostic about a rule's document and its shared content; those about its search are
-/// listed with the compiler of searches.
+/// Code and meaning of every diagnostic about a rule's document, its shared content and its search.
 pub const CODES: &[(&str, &str)] = &[
     ("bad-lookup", "The CSV file of a lookup cannot be read as a table."),
     ("bad-schedule", "A cron expression does not have five fields, or has characters that none may have."),
@@ -18,6 +17,12 @@ pub const CODES: &[(&str, &str)] = &[
     ("missing-lookup", "The search uses a lookup that no file defines."),
     ("missing-lookup-file", "The search uses a lookup whose CSV file is not there."),
     ("open-token", "The search has a `$token$` that a person fills in before it runs."),
+    ("spl-regex", "A regular expression of the search cannot be compiled."),
+    ("spl-syntax", "The search cannot be parsed."),
+    ("spl-unknown-command", "The search uses a command that SPL does not have."),
+    ("spl-unknown-function", "The search uses a function that SPL does not have."),
+    ("spl-unsupported", "The search is right, but a part of it cannot run here."),
+    ("unknown-macro", "The search calls a macro that no file defines, or one that calls itself."),
     ("unknown-match-type", "A lookup's `match_type` is none of WILDCARD, CIDR and EXACT."),
     ("unknown-schedule", "The rule names a schedule that no file defines; the default is used."),
     ("unknown-token", "A message or an entity names a field that the search's results do not have."),

@@ -1,43 +1,93 @@
 //! The summary of a scan.
 
-use masthead_engine::ScanSummary;
+use std::fmt::Write as _;
 
-use super::table::name;
+use masthead_engine::{Loss, RuleReport, ScanSummary};
+use masthead_ir::rule::{Compiled, RuleSet, Status};
+use serde_json::{Value as Json, json};
 
-/// How many rules with a problem are told one by one.
+use super::{diagnostics, table::name};
+use crate::output::{counted, printable};
+
+/// How many rules with a remark are told one by one.
 const TOLD: usize = 10;
 
-/// The summary as text.
+/// The summary as text: what went wrong in rules while they ran, then the figures.
 pub(crate) fn text(summary: &ScanSummary) -> String {
-    let seconds = summary.elapsed.as_secs_f64().max(0.001);
-    let mut out = format!(
-        "{} events read, {:.1} MB in {seconds:.2} s ({:.0} MB/s)\n",
-        summary.events,
-        summary.bytes as f64 / 1e6,
-        summary.bytes as f64 / 1e6 / seconds
-    );
-    for loss in &summary.losses {
-        let fate = if loss.evaluated { "evaluated" } else { "skipped" };
-        let places = if loss.places.is_empty() { String::new() } else { format!(": {}", loss.places.join(", ")) };
-        out.push_str(&format!("{} {fate}: {} ({}){places}\n", loss.count, loss.reason, loss.meaning));
+    let mut out = String::new();
+    for diagnostic in summary.rules.iter().flat_map(|rule| &rule.diagnostics) {
+        out.push_str(&diagnostics::text(diagnostic, diagnostics::Stream::Err));
+        out.push_str("\n\n");
     }
-    out.push_str(&format!(
-        "{} rules loaded, {} refused, {} switched off\n",
-        summary.rules_loaded, summary.rules_refused, summary.rules_off
-    ));
+    // Writing to a string cannot fail.
+    let _ = figures(&mut out, summary);
+    out
+}
+
+fn figures(out: &mut String, summary: &ScanSummary) -> std::fmt::Result {
+    let seconds = summary.elapsed.as_secs_f64().max(0.001);
+    let megabytes = summary.bytes as f64 / 1e6;
+    let (events, speed) = (counted(summary.events, "event"), megabytes / seconds);
+    writeln!(out, "{events} read, {megabytes:.1} MB in {seconds:.2} s ({speed:.0} MB/s)")?;
+    for loss in &summary.losses {
+        writeln!(out, "  {}", told(loss))?;
+    }
+    writeln!(
+        out,
+        "{} loaded, {} refused, {} switched off{}",
+        counted(summary.rules_loaded, "rule"),
+        summary.rules_refused,
+        summary.rules_off,
+        if summary.rules_off > 0 { " by their authors (--include-disabled runs them)" } else { "" }
+    )?;
     let total: u64 = summary.findings.values().sum();
     let each: Vec<String> = summary.findings.iter().rev().map(|(s, n)| format!("{n} {}", name(*s))).collect();
     let each = if each.is_empty() { String::new() } else { format!(": {}", each.join(", ")) };
-    out.push_str(&format!("{total} findings{each}\n"));
+    writeln!(out, "{}{each}", counted(total, "finding"))?;
     for note in &summary.notes {
-        out.push_str(&format!("note: {note}\n"));
+        writeln!(out, "note: {}", printable(note))?;
     }
-    let faulty: Vec<_> = summary.rules.iter().filter(|rule| !rule.problems.is_empty()).collect();
-    for rule in faulty.iter().take(TOLD) {
-        out.push_str(&format!("{}: {}\n", rule.name, rule.problems.join("; ")));
-    }
-    if faulty.len() > TOLD {
-        out.push_str(&format!("… and {} more rules with a remark; --summary json tells all\n", faulty.len() - TOLD));
+    // Where there was no event, every rule would have its remark.
+    if summary.events > 0 { remarks(out, &summary.rules) } else { Ok(()) }
+}
+
+/// `3 skipped as not-json (no JSON), first at a.log:7, a.log:9`.
+fn told(loss: &Loss) -> String {
+    let fate = if loss.evaluated { "marked" } else { "skipped" };
+    let mut out = format!("{} {fate} as {} ({})", loss.count, loss.reason, loss.meaning);
+    if !loss.places.is_empty() {
+        let first = if loss.count as usize > loss.places.len() { "first at" } else { "at" };
+        out.push_str(&format!(", {first} {}", printable(&loss.places.join(", "))));
     }
     out
+}
+
+/// Rules that could not fire, or not as they were meant, and why.
+fn remarks(out: &mut String, rules: &[RuleReport]) -> std::fmt::Result {
+    let with: Vec<&RuleReport> = rules.iter().filter(|rule| !rule.problems.is_empty()).collect();
+    if with.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "{} could not fire, or not on everything:", counted(with.len() as u64, "rule"))?;
+    for rule in with.iter().take(TOLD) {
+        writeln!(out, "  {}: {}", printable(&rule.name), printable(&rule.problems.join("; ")))?;
+    }
+    if with.len() > TOLD {
+        writeln!(out, "  and {} more; --summary json tells all", with.len() - TOLD)?;
+    }
+    Ok(())
+}
+
+/// The summary as one JSON object, with the rules that were refused.
+pub(crate) fn json(summary: &ScanSummary, rules: &RuleSet) -> serde_json::Result<String> {
+    let mut told = serde_json::to_value(summary)?;
+    let refused = rules.rules.iter().filter(|rule| refused(rule));
+    let refused: Vec<Json> = refused.map(super::rule_record).collect();
+    told["refused"] = json!(refused);
+    Ok(told.to_string())
+}
+
+/// Whether a rule takes no part in a scan.
+pub(crate) fn refused(rule: &Compiled) -> bool {
+    matches!(rule.status, Status::Invalid | Status::Unsupported)
 }
