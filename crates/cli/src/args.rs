@@ -88,6 +88,9 @@ pub(crate) struct Scan {
     /// The moment that `now` stands for (RFC 3339); by default just after the last event.
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub(crate) now: Option<i64>,
+    /// How many threads look at events; by default one for each processor, up to 16. The findings are the same.
+    #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) threads: Option<u16>,
     /// How the summary on standard error is printed.
     #[arg(long, value_enum, default_value_t = SummaryFormat::Text)]
     pub(crate) summary: SummaryFormat,

@@ -14,6 +14,11 @@ use crate::args::{Scan, ScanFormat, SummaryFormat, WindowMode};
 use crate::output::{TROUBLE, counted, out, tell, tell_error, trouble};
 use crate::render::{diagnostics, ocsf, summary, table};
 
+/// One thread for each processor; more than 16 would wait for the one that takes their results.
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).min(16)
+}
+
 /// How many invalid rules are shown in full.
 const SHOWN: usize = 20;
 
@@ -87,6 +92,7 @@ fn try_run(scan: Scan) -> Result<ExitCode, EngineError> {
         text_lines: scan.text_lines,
         now: scan.now,
         worker: worker(),
+        threads: scan.threads.map_or_else(processors, usize::from),
         ..ScanOptions::default()
     };
     let bar = Bar::new();

@@ -4,9 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use masthead_ir::diagnostic::Level;
-use masthead_ir::rule::{
-    Body, Compiled, Rule, RuleSet, RuleTest, Script, ScriptVerdict, Status, TestData, TestInput,
-};
+use masthead_ir::rule::{Body, Compiled, Rule, RuleSet, RuleTest, Script, ScriptVerdict, Status, TestData, TestInput};
 use masthead_script::{Call, Host, Program};
 use serde_json::{Value as Json, json};
 
@@ -85,7 +83,11 @@ fn result(rule: &Rule, test: &RuleTest, outcome: Outcome) -> TestResult {
             let verdict = verdict.unwrap_or_default();
             let mut faults = Vec::new();
             if matched != test.expect_match {
-                faults.push(if matched { "it matched, and must not".to_owned() } else { "it did not match, and must".to_owned() });
+                faults.push(if matched {
+                    "it matched, and must not".to_owned()
+                } else {
+                    "it did not match, and must".to_owned()
+                });
             }
             for (name, wanted) in test.expect.iter().filter(|_| matched) {
                 let said = match name.as_str() {

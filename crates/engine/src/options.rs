@@ -40,6 +40,8 @@ pub struct ScanOptions {
     pub script_timeout_ms: u64,
     /// How much memory scripts may take, in MiB.
     pub script_memory_mib: u64,
+    /// How many threads look at events; one: the reading thread does it itself. The result is the same.
+    pub threads: usize,
     /// How much memory the kept events of all pipelines may take before they go to temporary files, in MiB.
     pub buffer_mib: u64,
 }
@@ -57,6 +59,7 @@ impl Default for ScanOptions {
             worker: (PathBuf::from("masthead"), Vec::new()),
             script_timeout_ms: 800,
             script_memory_mib: 1024,
+            threads: 1,
             buffer_mib: 96,
         }
     }

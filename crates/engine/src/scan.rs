@@ -1,17 +1,16 @@
 //! A scan: every event once, then what searches and scripts make of those that they want.
 
+mod read;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::BufReader;
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use masthead_event::decode::{DecodeOptions, Decoder};
-use masthead_event::doubles::{DoubleFilter, Verdict};
-use masthead_event::{Envelope, EventRef, Ledger, Location, Reason};
+use masthead_event::doubles::DoubleFilter;
+use masthead_event::{Envelope, Ledger, Reason};
 use masthead_ir::finding::Finding;
 use masthead_ir::rule::{RuleSet, Status};
 use masthead_ir::time::{Micros, TimeRange};
@@ -21,10 +20,10 @@ use crate::EngineError;
 use crate::explain::Seen;
 use crate::finding;
 use crate::options::{ScanOptions, Windows as WindowMode};
-use crate::plan::{PipelineRule, Plan, Target};
+use crate::plan::{PipelineRule, Plan};
 use crate::report::{FindingSink, Loss, Progress, RuleReport, ScanSummary};
 use crate::scripts::Scripts;
-use crate::sift::Sifter;
+use crate::sift::Values;
 use crate::windows::Window;
 
 /// Runs rules over inputs (files, folders, `-`), and gives the findings in their final order.
@@ -89,7 +88,8 @@ type Kept = BTreeMap<Option<Window>, InputBuilder>;
 struct Scan<'p> {
     plan: &'p Plan,
     options: &'p ScanOptions,
-    sifter: Sifter,
+    /// For each slot of the plan's projection, whether some event had a value.
+    seen_slots: Vec<bool>,
     doubles: DoubleFilter,
     ledger: Ledger,
     events: u64,
@@ -113,7 +113,7 @@ impl<'p> Scan<'p> {
         Scan {
             plan,
             options,
-            sifter: Sifter::new(plan),
+            seen_slots: Vec::new(),
             doubles: DoubleFilter::default(),
             ledger: Ledger::default(),
             events: 0,
@@ -126,87 +126,6 @@ impl<'p> Scan<'p> {
             scripts: Scripts::new(plan, options),
             faults: HashMap::new(),
             envelope: None,
-        }
-    }
-
-    fn read(&mut self, inputs: &[PathBuf], total: u64, progress: &dyn Progress) -> Result<(), EngineError> {
-        let read = Arc::new(AtomicU64::new(0));
-        let origin = &self.options.origin;
-        let mut raw = Envelope::raw();
-        let text = |text: &Option<String>| text.as_deref().map(Arc::<str>::from);
-        raw.source = text(&origin.source).unwrap_or(raw.source);
-        raw.sourcetype = text(&origin.sourcetype).unwrap_or(raw.sourcetype);
-        (raw.log_type, raw.cluster) = (text(&origin.log_type), text(&origin.cluster));
-        let mut decoder = Decoder::new(DecodeOptions {
-            raw: Arc::new(raw),
-            text_lines: self.options.text_lines,
-            progress: Some(read.clone()),
-            ..DecodeOptions::default()
-        });
-        let mut ledger = Ledger::default();
-        let mut own = Ledger::default();
-        for path in inputs {
-            let outcome = decoder.read_path(path, &mut ledger, &mut |event, at| {
-                self.event(&event, &at, &mut own);
-                if self.events.is_multiple_of(4096) {
-                    progress.bytes(read.load(Ordering::Relaxed), total);
-                }
-                ControlFlow::Continue(())
-            });
-            let _flow = outcome.map_err(|error| EngineError::Unreadable { path: error.path, source: error.source })?;
-        }
-        progress.bytes(read.load(Ordering::Relaxed), total);
-        ledger.merge(own);
-        self.input_bytes = ledger.bytes_read;
-        self.ledger = ledger;
-        Ok(())
-    }
-
-    fn event(&mut self, event: &EventRef<'_>, at: &Location<'_>, ledger: &mut Ledger) {
-        let mut salvaged = Vec::new();
-        let mut event = *event;
-        let doubles = &mut self.doubles;
-        let mut look = |sifter: &mut Sifter, event: &EventRef<'_>| {
-            sifter.sift(self.plan, event, |found| {
-                let known = !found.audit_id.is_empty();
-                let verdict = known.then(|| doubles.check(found.audit_id, found.stage, &found.fingerprint));
-                let wanted = !found.targets.is_empty();
-                let id = if wanted { found.audit_id.to_owned() } else { String::new() };
-                (verdict, found.time, id, found.targets.to_vec())
-            })
-        };
-        let mut found = look(&mut self.sifter, &event);
-        if let Err(error) = &found
-            && error.is_cut()
-            && masthead_event::salvage::salvage(event.raw, &mut salvaged)
-        {
-            event.raw = &salvaged;
-            event.truncated = true;
-            ledger.count(Reason::Truncated, at);
-            found = look(&mut self.sifter, &event);
-        }
-        let (verdict, time, audit_id, targets) = match found {
-            Ok(found) => found,
-            Err(error) => return ledger.count(error.reason(), at),
-        };
-        match verdict {
-            Some(Verdict::Double) => return ledger.count(Reason::Double, at),
-            Some(Verdict::Reused) => ledger.count(Reason::ReusedAuditId, at),
-            _ => {}
-        }
-        self.events += 1;
-        self.bytes += event.raw.len() as u64;
-        self.last_time = self.last_time.max(time);
-        self.note_envelope(event.envelope);
-        for target in targets {
-            match target {
-                Target::Script(script) => self.scripts.candidate(self.plan, script, &event, time, &audit_id),
-                Target::Source { pipeline, source } => {
-                    if let Err(error) = self.keep(pipeline, source, &event, time, &audit_id) {
-                        self.faults.entry(pipeline).or_insert(error);
-                    }
-                }
-            }
         }
     }
 
@@ -232,15 +151,13 @@ impl<'p> Scan<'p> {
 
     fn keep(
         &mut self,
-        pipeline: usize,
-        source: usize,
-        event: &EventRef<'_>,
+        (pipeline, source): (usize, usize),
+        values: &Values,
         time: Option<Micros>,
         audit_id: &str,
     ) -> Result<(), String> {
         let Some(rule) = self.plan.pipelines.get(pipeline) else { return Ok(()) };
         let Some(wanted) = rule.sources.get(source) else { return Ok(()) };
-        let values = self.sifter.values(self.plan, event, time, &wanted.demand).map_err(|error| error.to_string())?;
         *self.candidates.entry(pipeline).or_default() += 1;
         let windows: Vec<Option<Window>> = match (&rule.windows, time) {
             (Some(windows), Some(time)) => windows.holding(time).into_iter().map(Some).collect(),
@@ -254,7 +171,7 @@ impl<'p> Scan<'p> {
         let kept = self.kept.entry((pipeline, source)).or_default();
         for window in windows {
             let builder = kept.entry(window).or_insert_with(|| InputBuilder::new(&wanted.demand, budget));
-            let row = EventRow { time, audit_id, values: &values };
+            let row = EventRow { time, audit_id, values };
             builder.push(&row).map_err(|error| error.to_string())?;
         }
         Ok(())
@@ -264,7 +181,7 @@ impl<'p> Scan<'p> {
     fn conclude(&mut self, resources: &Resources, now: Micros) -> (Vec<Finding>, Vec<RuleReport>, Vec<String>) {
         for (slot, path) in self.plan.projection.paths().iter().enumerate() {
             self.seen.projected.insert(path.clone());
-            if self.sifter.seen.get(slot) == Some(&true) {
+            if self.seen_slots.get(slot) == Some(&true) {
                 self.seen.fields.insert(path.clone());
             }
         }

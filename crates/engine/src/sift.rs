@@ -1,9 +1,11 @@
 //! Events through projection and matcher. What no condition wants is looked at no further.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
+use masthead_event::doubles::{Identifier, Identity};
 use masthead_event::projection::{ProjectionBuffer, SlotRow};
-use masthead_event::{Envelope, EventRef, JsonError, Kind};
+use masthead_event::{Envelope, EventRef, JsonError, Kind, Ledger, Location, Reason};
 use masthead_ir::eval::Context;
 use masthead_ir::time::Micros;
 use masthead_ir::{FieldPath, Value};
@@ -21,15 +23,28 @@ pub(crate) struct Sifter {
     pub(crate) seen: Vec<bool>,
 }
 
-/// What tells an event from others, borrowed from it.
-pub(crate) struct Identified<'a> {
-    pub(crate) audit_id: &'a str,
-    pub(crate) stage: &'a str,
-    pub(crate) fingerprint: [&'a str; 6],
+/// What an event is, and who wants it.
+pub(crate) struct Sifted {
+    /// None for an event without an audit id.
+    pub(crate) identity: Option<Identity>,
     pub(crate) time: Option<Micros>,
-    /// Who wants it.
-    pub(crate) targets: &'a [Target],
+    /// Empty unless someone wants the event.
+    pub(crate) audit_id: String,
+    pub(crate) wants: Vec<Want>,
+    /// The event's text if it was cut and had to be closed again, and someone wants it.
+    pub(crate) salvaged: Option<Vec<u8>>,
 }
+
+/// Who wants an event.
+pub(crate) enum Want {
+    /// A script: index in [`Plan::scripts`].
+    Script(usize),
+    /// An event source of a pipeline, with the fields that it demands; the error says why they cannot be read.
+    Row { pipeline: usize, source: usize, values: Result<Values, String> },
+}
+
+/// Fields of an event by name.
+pub(crate) type Values = Vec<(Arc<str>, Value)>;
 
 impl Sifter {
     pub(crate) fn new(plan: &Plan) -> Sifter {
@@ -41,16 +56,39 @@ impl Sifter {
         }
     }
 
-    /// Reads the fields of one event, finds out who wants it, and hands that to `then`.
-    ///
-    /// # Errors
-    /// When the event cannot be read.
-    pub(crate) fn sift<T>(
+    /// Reads the fields of one event and finds out who wants it. One that cannot be read is counted in the ledger.
+    pub(crate) fn sift(
         &mut self,
         plan: &Plan,
+        identifier: Identifier,
         event: &EventRef<'_>,
-        then: impl FnOnce(Identified<'_>) -> T,
-    ) -> Result<T, JsonError> {
+        at: &Location<'_>,
+        ledger: &mut Ledger,
+    ) -> Option<Sifted> {
+        let error = match self.look(plan, identifier, event) {
+            Ok(sifted) => return Some(sifted),
+            Err(error) => error,
+        };
+        let mut salvaged = Vec::new();
+        if !error.is_cut() || !masthead_event::salvage::salvage(event.raw, &mut salvaged) {
+            ledger.count(error.reason(), at);
+            return None;
+        }
+        ledger.count(Reason::Truncated, at);
+        let closed = EventRef { raw: &salvaged, truncated: true, ..*event };
+        match self.look(plan, identifier, &closed) {
+            Ok(sifted) => {
+                let salvaged = (!sifted.wants.is_empty()).then_some(salvaged);
+                Some(Sifted { salvaged, ..sifted })
+            }
+            Err(error) => {
+                ledger.count(error.reason(), at);
+                None
+            }
+        }
+    }
+
+    fn look(&mut self, plan: &Plan, identifier: Identifier, event: &EventRef<'_>) -> Result<Sifted, JsonError> {
         // A line of text has no fields but those of its envelope.
         let json = if event.text { b"{}" } else { event.raw };
         let row = plan.projection.project(json, &mut self.buffer)?;
@@ -60,27 +98,41 @@ impl Sifter {
         let at = &plan.identity;
         let text = |slot: usize| row.first(slot).map_or("", |value| value.text);
         let time = [at.received, at.staged].into_iter().find_map(|slot| masthead_event::time::parse(text(slot)));
-        let source = Matched { row, event, time: time.map(seconds).unwrap_or_default() };
+        let source = Matched { row, event, time, text: OnceCell::new() };
         let conditions = plan.matcher.evaluate(&mut self.scratch, &source);
         let targets: Vec<Target> =
             conditions.iter().filter_map(|condition| plan.targets.get(condition.index()).copied()).collect();
+        let audit_id = text(at.audit_id);
         let fingerprint = [at.received, at.staged, at.verb, at.uri, at.user, at.code].map(text);
-        let (audit_id, stage) = (text(at.audit_id), text(at.stage));
-        Ok(then(Identified { audit_id, stage, fingerprint, time, targets: &targets }))
+        let identity = (!audit_id.is_empty()).then(|| identifier.identity(audit_id, text(at.stage), &fingerprint));
+        let audit_id = if targets.is_empty() { String::new() } else { audit_id.to_owned() };
+        let wants = targets.into_iter().filter_map(|target| self.want(plan, event, time, target)).collect();
+        Ok(Sifted { identity, time, audit_id, wants, salvaged: None })
+    }
+
+    fn want(&mut self, plan: &Plan, event: &EventRef<'_>, time: Option<Micros>, target: Target) -> Option<Want> {
+        Some(match target {
+            Target::Script(script) => Want::Script(script),
+            Target::Source { pipeline, source } => {
+                let wanted = plan.pipelines.get(pipeline)?.sources.get(source)?;
+                let values = self.values(plan, event, time, &wanted.demand).map_err(|error| error.to_string());
+                Want::Row { pipeline, source, values }
+            }
+        })
     }
 
     /// The fields of an event that a source demands.
     ///
     /// # Errors
     /// When the event cannot be read.
-    pub(crate) fn values(
+    fn values(
         &mut self,
         plan: &Plan,
         event: &EventRef<'_>,
         time: Option<Micros>,
         demand: &Demand,
-    ) -> Result<Vec<(Arc<str>, Value)>, JsonError> {
-        let mut values: Vec<(Arc<str>, Value)> = Vec::new();
+    ) -> Result<Values, JsonError> {
+        let mut values = Values::new();
         let own = |name: &str| envelope_value(event, time, name);
         match demand {
             Demand::Fields(names) => {
@@ -150,7 +202,9 @@ fn envelope_value(event: &EventRef<'_>, time: Option<Micros>, name: &str) -> Opt
 struct Matched<'a> {
     row: SlotRow<'a>,
     event: &'a EventRef<'a>,
-    time: String,
+    time: Option<Micros>,
+    /// The time as text, once a condition has asked for it.
+    text: OnceCell<String>,
 }
 
 impl SlotSource for Matched<'_> {
@@ -175,7 +229,7 @@ impl SlotSource for Matched<'_> {
             EnvelopeField::Host => envelope.host.as_deref(),
             EnvelopeField::Index => None,
             EnvelopeField::LogType => envelope.log_type.as_deref(),
-            EnvelopeField::Time => Some(&self.time),
+            EnvelopeField::Time => Some(self.text.get_or_init(|| self.time.map(seconds).unwrap_or_default())),
         }
     }
 

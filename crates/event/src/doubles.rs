@@ -18,6 +18,37 @@ pub enum Verdict {
     Reused,
 }
 
+/// An event as a [`DoubleFilter`] knows it; see [`Identifier`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Identity {
+    key: u64,
+    print: u64,
+}
+
+/// Makes the [`Identity`] of events for one filter. Cheap to copy, so that other threads can do the hashing.
+#[derive(Debug, Clone, Copy)]
+pub struct Identifier {
+    seed: u64,
+}
+
+impl Identifier {
+    /// `fingerprint` is what tells two events under one audit id and stage apart: requestReceivedTimestamp,
+    /// stageTimestamp, verb, requestURI, user.username, responseStatus.code.
+    pub fn identity(self, audit_id: &str, stage: &str, fingerprint: &[&str]) -> Identity {
+        Identity { key: self.hash(&[audit_id, stage]), print: self.hash(fingerprint) }
+    }
+
+    fn hash(self, parts: &[&str]) -> u64 {
+        let mut hasher = Xxh3::with_seed(self.seed);
+        for part in parts {
+            // With the length, the border between two parts cannot be moved.
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part.as_bytes());
+        }
+        hasher.digest()
+    }
+}
+
 /// Remembers audit ids and stages, with a fingerprint of the event beside: an audit id is chosen by whoever sends the
 /// request, and an attacker must not be able to hide an event behind another one. Hashes are keyed at random, so that
 /// collisions cannot be prepared.
@@ -26,7 +57,7 @@ pub enum Verdict {
 /// is forgotten. An entry takes about 24 bytes.
 #[derive(Debug)]
 pub struct DoubleFilter {
-    seed: u64,
+    identifier: Identifier,
     half: usize,
     young: Generation,
     old: Generation,
@@ -45,18 +76,21 @@ impl DoubleFilter {
     /// A filter that holds up to `capacity` entries, and at least the last half of that.
     pub fn new(capacity: usize) -> DoubleFilter {
         DoubleFilter {
-            seed: RandomState::new().hash_one(0),
+            identifier: Identifier { seed: RandomState::new().hash_one(0) },
             half: (capacity / 2).max(1),
             young: Generation::default(),
             old: Generation::default(),
         }
     }
 
-    /// Says whether an event was seen, and remembers it. `fingerprint` is what tells two events under one audit id apart:
-    /// requestReceivedTimestamp, stageTimestamp, verb, requestURI, user.username, responseStatus.code.
-    pub fn check(&mut self, audit_id: &str, stage: &str, fingerprint: &[&str]) -> Verdict {
-        let key = self.hash(&[audit_id, stage]);
-        let print = self.hash(fingerprint);
+    /// What makes the identities that this filter knows.
+    pub fn identifier(&self) -> Identifier {
+        self.identifier
+    }
+
+    /// Says whether an event was seen, and remembers it.
+    pub fn check(&mut self, event: Identity) -> Verdict {
+        let Identity { key, print } = event;
         let Some(first) = self.get(key) else {
             self.insert(key, print);
             return Verdict::New;
@@ -94,16 +128,6 @@ impl DoubleFilter {
         }
         self.young.insert(key, print);
     }
-
-    fn hash(&self, parts: &[&str]) -> u64 {
-        let mut hasher = Xxh3::with_seed(self.seed);
-        for part in parts {
-            // With the length, the border between two parts cannot be moved.
-            hasher.update(&(part.len() as u64).to_le_bytes());
-            hasher.update(part.as_bytes());
-        }
-        hasher.digest()
-    }
 }
 
 #[cfg(test)]
@@ -123,20 +147,23 @@ mod tests {
             ("a", "ResponseComplete", ["get", "/x"], Verdict::Double),
             ("aResponse", "Complete", ["get", "/x"], Verdict::New),
         ] {
-            assert_eq!(filter.check(id, stage, &print), expected, "{id} {stage} {print:?}");
+            let event = filter.identifier().identity(id, stage, &print);
+            assert_eq!(filter.check(event), expected, "{id} {stage} {print:?}");
         }
     }
 
     #[test]
     fn memory_is_bounded_and_the_oldest_are_forgotten() {
         let mut filter = DoubleFilter::new(1_000);
+        let identifier = filter.identifier();
+        let event = |index: usize| identifier.identity(&index.to_string(), "", &[]);
         for index in 0..10_000 {
-            assert_eq!(filter.check(&index.to_string(), "", &[]), Verdict::New);
+            assert_eq!(filter.check(event(index)), Verdict::New);
             assert!(filter.len() <= 1_000);
         }
         for index in 9_500..10_000 {
-            assert_eq!(filter.check(&index.to_string(), "", &[]), Verdict::Double, "{index}");
+            assert_eq!(filter.check(event(index)), Verdict::Double, "{index}");
         }
-        assert_eq!(filter.check("0", "", &[]), Verdict::New);
+        assert_eq!(filter.check(event(0)), Verdict::New);
     }
 }

@@ -295,7 +295,8 @@ pub(crate) fn frequent(rows: &Rows, what: &Frequent<'_>) -> Rows {
         }
         for (mut values, count, origin) in entries {
             values.extend(what.count_field.map(|_| Value::Int(i64::try_from(count).unwrap_or(i64::MAX))));
-            values.extend(what.percent_field.map(|_| number::float(count as f64 * 100.0 / total.max(1) as f64)));
+            let percent = count as f64 * 100.0 / total.max(1) as f64;
+            values.extend(what.percent_field.map(|_| number::float((percent * 1e6).round() / 1e6)));
             records.push(Record { values, origin });
         }
     }

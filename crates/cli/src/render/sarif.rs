@@ -38,8 +38,7 @@ pub(crate) fn log(diagnostics: &[&Diagnostic]) -> Json {
         })
         .collect();
     let index = |name: &str| used.iter().position(|used| *used == name);
-    let results: Vec<Json> =
-        diagnostics.iter().map(|diagnostic| result(diagnostic, index(diagnostic.code))).collect();
+    let results: Vec<Json> = diagnostics.iter().map(|diagnostic| result(diagnostic, index(diagnostic.code))).collect();
     json!({
         "version": "2.1.0",
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
@@ -65,8 +64,7 @@ fn result(diagnostic: &Diagnostic, rule: Option<usize>) -> Json {
         Some(help) => format!("{} ({help})", diagnostic.message),
         None => diagnostic.message.clone(),
     };
-    let mut result =
-        json!({"ruleId": diagnostic.code, "ruleIndex": rule, "level": level, "message": {"text": text}});
+    let mut result = json!({"ruleId": diagnostic.code, "ruleIndex": rule, "level": level, "message": {"text": text}});
     if let Some(span) = &diagnostic.span {
         let (line, column) = span.line_column();
         let (end_line, end_column) = span.end_line_column();
