@@ -19,6 +19,9 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
+/// How the beginning of a gzip stream looks in base64.
+pub(super) const GZIP_IN_BASE64: &[u8] = b"H4sI";
+
 /// The slots of [`fields`].
 pub(super) const ID: usize = 0;
 pub(super) const MESSAGE: usize = 1;
@@ -66,29 +69,36 @@ impl Decoding<'_> {
     /// Reads a record of a carrier: what it carries, or if it carries nothing, itself.
     pub(super) fn carried(&mut self, record: &[u8], line: u64) -> Reading {
         let mut buffer = ProjectionBuffer::default();
-        let data = match self.fields.project(record, &mut buffer) {
-            Ok(row) => row.first(DATA).or_else(|| row.first(KINESIS_DATA)).map(|data| BASE64.decode(data.text.trim())),
+        let row = match self.fields.project(record, &mut buffer) {
+            Ok(row) => row,
             Err(error) => {
                 self.next_record();
                 self.count(error.reason(), line);
                 return Ok(());
             }
         };
-        match data {
-            Some(Ok(bytes)) if self.layers < self.options.max_layers => {
+        match row.first(DATA).or_else(|| row.first(KINESIS_DATA)) {
+            Some(data) => self.base64(data.text.trim().as_bytes(), line),
+            None => {
+                self.next_record();
+                self.emit(record, Meta::raw(line))
+            }
+        }
+    }
+
+    /// Reads what was written in base64.
+    pub(super) fn base64(&mut self, text: &[u8], line: u64) -> Reading {
+        match BASE64.decode(text) {
+            Ok(bytes) if self.layers < self.options.max_layers => {
                 self.layers += 1;
                 let result = self.stream(&mut bytes.as_slice(), Some(bytes.len()));
                 self.layers -= 1;
                 result
             }
-            Some(_) => {
+            _ => {
                 self.next_record();
                 self.count(Reason::BadEnvelope, line);
                 Ok(())
-            }
-            None => {
-                self.next_record();
-                self.emit(record, Meta::raw(line))
             }
         }
     }

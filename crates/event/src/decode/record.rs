@@ -5,6 +5,7 @@ use crate::json::structure::Structure;
 use crate::ledger::Reason;
 use crate::salvage::salvage;
 
+use super::carrier::GZIP_IN_BASE64;
 use super::shape::{Shape, may_be_envelope};
 use super::source::Source;
 use super::{Decoding, Meta, Origin, Reading};
@@ -291,7 +292,14 @@ impl Decoding<'_> {
             return Ok(());
         };
         let line = source.window().get(..length).unwrap_or_default().trim_ascii_end();
-        self.no_json(line, Meta::raw(number))?;
+        if line.starts_with(GZIP_IN_BASE64) && self.layers < self.options.max_layers {
+            let entered = self.enter(number);
+            let result = self.base64(line, number);
+            self.leave(entered);
+            result?;
+        } else {
+            self.no_json(line, Meta::raw(number))?;
+        }
         source.consume_line(length + 1);
         Ok(())
     }
