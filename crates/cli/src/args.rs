@@ -27,8 +27,6 @@ pub(crate) enum Command {
         /// For which shell.
         shell: Shell,
     },
-    #[command(hide = true)]
-    ScriptWorker,
 }
 
 const SCAN_EXAMPLES: &str = "\

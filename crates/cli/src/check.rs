@@ -9,7 +9,7 @@ use masthead_ir::rule::{RuleSet, Status};
 
 use crate::args::{Check, CheckFormat};
 use crate::output::{TROUBLE, counted, out, tell_error, trouble};
-use crate::render::{diagnostics, rule_record, sarif, summary};
+use crate::render::{RuleRecord, diagnostics, sarif, summary};
 
 pub(crate) fn run(check: &Check) -> ExitCode {
     let options =
@@ -33,7 +33,7 @@ fn print(format: CheckFormat, rules: &RuleSet, out: &mut impl Write) -> io::Resu
         CheckFormat::Text => text(rules, out)?,
         CheckFormat::Jsonl => {
             for rule in &rules.rules {
-                writeln!(out, "{}", rule_record(rule))?;
+                writeln!(out, "{}", serde_json::to_string(&RuleRecord::from(rule))?)?;
             }
         }
         CheckFormat::Sarif => writeln!(out, "{}", sarif::log(&all(rules)))?,

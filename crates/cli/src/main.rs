@@ -14,13 +14,18 @@ use clap::{CommandFactory as _, Parser as _};
 
 use args::{Args, Command};
 
+/// The first argument with which the binary starts itself as a worker for scripts. No command line for people has it.
+const SCRIPT_WORKER: &str = "script-worker";
+
 fn main() -> ExitCode {
+    if std::env::args_os().nth(1).is_some_and(|first| first == SCRIPT_WORKER) {
+        return masthead_engine::script_worker();
+    }
     match Args::parse().command {
         Command::Scan(scan) => scan::run(*scan),
         Command::Test(test) => test::run(&test),
         Command::Check(check) => check::run(&check),
         Command::Completions { shell } => completions(shell),
-        Command::ScriptWorker => masthead_engine::script_worker(),
     }
 }
 

@@ -1,13 +1,14 @@
 //! `masthead scan`.
 
 use std::ffi::OsString;
-use std::io::Write as _;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use masthead_engine::{EngineError, OriginOverride, Progress, RuleOptions, ScanOptions, Windows};
+use masthead_engine::{EngineError, OriginOverride, Progress, RuleOptions, ScanOptions, ScanSummary, Windows};
 use masthead_ir::diagnostic::{Diagnostic, Level};
+use masthead_ir::finding::Finding;
 use masthead_ir::rule::{RuleSet, Status};
 
 use crate::args::{Scan, ScanFormat, SummaryFormat, WindowMode};
@@ -51,7 +52,7 @@ fn style(template: &str) -> ProgressStyle {
 /// How the binary starts itself as a worker for scripts.
 pub(crate) fn worker() -> (PathBuf, Vec<OsString>) {
     let exe = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("masthead"));
-    (exe, vec![OsString::from("script-worker")])
+    (exe, vec![OsString::from(crate::SCRIPT_WORKER)])
 }
 
 pub(crate) fn run(scan: Scan) -> ExitCode {
@@ -61,21 +62,42 @@ pub(crate) fn run(scan: Scan) -> ExitCode {
     }
 }
 
-fn try_run(scan: Scan) -> Result<ExitCode, EngineError> {
+fn try_run(mut scan: Scan) -> Result<ExitCode, EngineError> {
     let rules = masthead_engine::load_rules(&RuleOptions {
-        paths: scan.rules,
-        options: scan.options.into_iter().collect(),
-        only: scan.only,
+        paths: std::mem::take(&mut scan.rules),
+        options: std::mem::take(&mut scan.options).into_iter().collect(),
+        only: std::mem::take(&mut scan.only),
     })?;
-    let machine = scan.summary == SummaryFormat::Json;
-    if !machine {
+    if scan.summary != SummaryFormat::Json {
         tell_refused(&rules);
     }
     if let Some(reason) = idle(&rules) {
         tell_error(reason);
         return Ok(ExitCode::from(TROUBLE));
     }
-    let options = ScanOptions {
+    let inputs = std::mem::take(&mut scan.inputs);
+    let (format, fail_on, summary_format) = (scan.format, scan.fail_on, scan.summary);
+    let options = options(scan);
+    let bar = Bar::new();
+    let mut failed = false;
+    let mut printer = Printer { format, out: out(), first: true };
+    let summary = masthead_engine::scan(&rules, &inputs, &options, &bar, &mut |finding| {
+        failed |= fail_on.is_some_and(|limit| finding.severity >= limit);
+        bar.0.finish_and_clear();
+        printer.print(&finding)
+    })?;
+    printer.out.flush().map_err(EngineError::Output)?;
+    bar.0.finish_and_clear();
+    conclude(summary_format, &summary, &rules)?;
+    if summary.nothing_readable() {
+        tell_error("nothing in the input is an event");
+        return Ok(ExitCode::from(TROUBLE));
+    }
+    Ok(if failed { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+fn options(scan: Scan) -> ScanOptions {
+    ScanOptions {
         windows: match scan.windows {
             WindowMode::Whole => Windows::Whole,
             WindowMode::AsScheduled => Windows::AsScheduled,
@@ -94,38 +116,44 @@ fn try_run(scan: Scan) -> Result<ExitCode, EngineError> {
         worker: worker(),
         threads: scan.threads.map_or_else(processors, usize::from),
         ..ScanOptions::default()
-    };
-    let bar = Bar::new();
-    let (format, fail_on) = (scan.format, scan.fail_on);
-    let (mut failed, mut first, mut out) = (false, true, out());
-    let summary = masthead_engine::scan(&rules, &scan.inputs, &options, &bar, &mut |finding| {
-        failed |= fail_on.is_some_and(|limit| finding.severity >= limit);
-        bar.0.finish_and_clear();
-        match format {
+    }
+}
+
+/// Writes findings.
+struct Printer<W> {
+    format: ScanFormat,
+    out: W,
+    first: bool,
+}
+
+impl<W: Write> Printer<W> {
+    fn print(&mut self, finding: &Finding) -> io::Result<()> {
+        match self.format {
             ScanFormat::Table => {
-                if !std::mem::replace(&mut first, false) {
-                    writeln!(out)?;
+                if !std::mem::replace(&mut self.first, false) {
+                    writeln!(self.out)?;
                 }
-                write!(out, "{}", table::text(&finding))
+                write!(self.out, "{}", table::text(finding))
             }
-            ScanFormat::Jsonl => writeln!(out, "{}", serde_json::to_string(&finding)?),
-            ScanFormat::Ocsf => writeln!(out, "{}", ocsf::detection_finding(&finding)),
+            ScanFormat::Jsonl => writeln!(self.out, "{}", serde_json::to_string(finding)?),
+            ScanFormat::Ocsf => writeln!(self.out, "{}", ocsf::detection_finding(finding)),
         }
-    })?;
-    out.flush().map_err(EngineError::Output)?;
-    bar.0.finish_and_clear();
-    match scan.summary {
-        SummaryFormat::Text => tell(summary::text(&summary).trim_end()),
-        SummaryFormat::Json => {
-            tell(&summary::json(&summary, &rules).map_err(|error| EngineError::Output(error.into()))?);
-        }
-        SummaryFormat::None => {}
     }
-    if summary.nothing_readable() {
-        tell_error("nothing in the input is an event");
-        return Ok(ExitCode::from(TROUBLE));
+}
+
+/// Tells what went wrong in rules while they ran, and the figures.
+fn conclude(format: SummaryFormat, summary: &ScanSummary, rules: &RuleSet) -> Result<(), EngineError> {
+    if format == SummaryFormat::Json {
+        tell(&summary::json(summary, rules).map_err(|error| EngineError::Output(error.into()))?);
+        return Ok(());
     }
-    Ok(if failed { ExitCode::from(1) } else { ExitCode::SUCCESS })
+    for diagnostic in summary.rules.iter().flat_map(|rule| &rule.diagnostics) {
+        tell(&format!("{}\n", diagnostics::text(diagnostic, diagnostics::Stream::Err)));
+    }
+    if format == SummaryFormat::Text {
+        tell(summary::text(summary).trim_end());
+    }
+    Ok(())
 }
 
 /// Why a scan with these rules would be for nothing.
@@ -148,11 +176,11 @@ fn tell_refused(rules: &RuleSet) {
     }
     if invalid.len() > SHOWN {
         let more = counted((invalid.len() - SHOWN) as u64, "more invalid rule");
-        tell(&format!("and {more}; `masthead check` tells all"));
+        tell(&format!("and {more}; `masthead check` tells all\n"));
     }
     let unsupported = rules.rules.iter().filter(|rule| rule.status == Status::Unsupported).count() as u64;
     if unsupported > 0 {
-        tell(&format!("{} cannot run here; `masthead check` tells why", counted(unsupported, "rule")));
+        tell(&format!("{} cannot run here; `masthead check` tells why\n", counted(unsupported, "rule")));
     }
 }
 

@@ -33,7 +33,7 @@ pub struct ScanSummary {
     /// What else the user should know, once each (no geo-IP database given, …).
     pub notes: Vec<String>,
     /// Wall-clock time.
-    #[serde(serialize_with = "seconds")]
+    #[serde(rename = "seconds", serialize_with = "seconds")]
     pub elapsed: Duration,
 }
 

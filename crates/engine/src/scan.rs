@@ -355,13 +355,13 @@ fn meaning(reason: Reason) -> &'static str {
         Reason::NulByte => "a NUL byte in it",
         Reason::TooDeep => "nested too deep",
         Reason::TooLong => "longer than the limit",
-        Reason::Truncated => "cut on its way; read as far as it goes",
+        Reason::Truncated => "cut on its way, and read as far as it goes",
         Reason::BadEnvelope => "an envelope that does not hold what it should",
-        Reason::BadCompression => "damaged compressed data; what came before is read",
+        Reason::BadCompression => "damaged compressed data, read up to the damage",
         Reason::NotAudit => "a record of another log in the same group",
         Reason::Control => "a message that only tests the delivery",
         Reason::Double => "read before",
-        Reason::ReusedAuditId => "another event under an audit id that was seen before; evaluated",
+        Reason::ReusedAuditId => "another event under an audit id that was seen before",
         Reason::Unreadable => "a file that cannot be read",
     }
 }

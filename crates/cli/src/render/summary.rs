@@ -4,21 +4,17 @@ use std::fmt::Write as _;
 
 use masthead_engine::{Loss, RuleReport, ScanSummary};
 use masthead_ir::rule::{Compiled, RuleSet, Status};
-use serde_json::{Value as Json, json};
+use serde::Serialize;
 
-use super::{diagnostics, table::name};
+use super::{RuleRecord, table::name};
 use crate::output::{counted, printable};
 
 /// How many rules with a remark are told one by one.
 const TOLD: usize = 10;
 
-/// The summary as text: what went wrong in rules while they ran, then the figures.
+/// The summary as text.
 pub(crate) fn text(summary: &ScanSummary) -> String {
     let mut out = String::new();
-    for diagnostic in summary.rules.iter().flat_map(|rule| &rule.diagnostics) {
-        out.push_str(&diagnostics::text(diagnostic, diagnostics::Stream::Err));
-        out.push_str("\n\n");
-    }
     // Writing to a string cannot fail.
     let _ = figures(&mut out, summary);
     out
@@ -26,9 +22,10 @@ pub(crate) fn text(summary: &ScanSummary) -> String {
 
 fn figures(out: &mut String, summary: &ScanSummary) -> std::fmt::Result {
     let seconds = summary.elapsed.as_secs_f64().max(0.001);
-    let megabytes = summary.bytes as f64 / 1e6;
-    let (events, speed) = (counted(summary.events, "event"), megabytes / seconds);
-    writeln!(out, "{events} read, {megabytes:.1} MB in {seconds:.2} s ({speed:.0} MB/s)")?;
+    let (events, size) = (counted(summary.events, "event"), size(summary.bytes));
+    let speed = summary.bytes as f64 / 1e6 / seconds;
+    let digits = usize::from(speed < 9.95);
+    writeln!(out, "{events} read, {size} in {seconds:.2} s ({speed:.digits$} MB/s)")?;
     for loss in &summary.losses {
         writeln!(out, "  {}", told(loss))?;
     }
@@ -51,10 +48,20 @@ fn figures(out: &mut String, summary: &ScanSummary) -> std::fmt::Result {
     if summary.events > 0 { remarks(out, &summary.rules) } else { Ok(()) }
 }
 
-/// `3 skipped as not-json (no JSON), first at a.log:7, a.log:9`.
+fn size(bytes: u64) -> String {
+    let bytes = bytes as f64;
+    match bytes {
+        ..1e3 => format!("{bytes} bytes"),
+        ..1e6 => format!("{:.1} kB", bytes / 1e3),
+        ..1e9 => format!("{:.1} MB", bytes / 1e6),
+        _ => format!("{:.2} GB", bytes / 1e9),
+    }
+}
+
+/// `3 skipped: no JSON (not-json), first at a.log:7, a.log:9`.
 fn told(loss: &Loss) -> String {
-    let fate = if loss.evaluated { "marked" } else { "skipped" };
-    let mut out = format!("{} {fate} as {} ({})", loss.count, loss.reason, loss.meaning);
+    let fate = if loss.evaluated { "kept" } else { "skipped" };
+    let mut out = format!("{} {fate}: {} ({})", loss.count, loss.meaning, loss.reason);
     if !loss.places.is_empty() {
         let first = if loss.count as usize > loss.places.len() { "first at" } else { "at" };
         out.push_str(&format!(", {first} {}", printable(&loss.places.join(", "))));
@@ -78,13 +85,18 @@ fn remarks(out: &mut String, rules: &[RuleReport]) -> std::fmt::Result {
     Ok(())
 }
 
+/// A summary with the rules that were refused.
+#[derive(Serialize)]
+struct Told<'s> {
+    #[serde(flatten)]
+    summary: &'s ScanSummary,
+    refused: Vec<RuleRecord<'s>>,
+}
+
 /// The summary as one JSON object, with the rules that were refused.
 pub(crate) fn json(summary: &ScanSummary, rules: &RuleSet) -> serde_json::Result<String> {
-    let mut told = serde_json::to_value(summary)?;
-    let refused = rules.rules.iter().filter(|rule| refused(rule));
-    let refused: Vec<Json> = refused.map(super::rule_record).collect();
-    told["refused"] = json!(refused);
-    Ok(told.to_string())
+    let refused = rules.rules.iter().filter(|rule| refused(rule)).map(RuleRecord::from).collect();
+    serde_json::to_string(&Told { summary, refused })
 }
 
 /// Whether a rule takes no part in a scan.

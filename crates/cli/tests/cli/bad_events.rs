@@ -81,9 +81,9 @@ fn the_first_five_places_are_told() {
     assert_eq!((losses[0].0.as_str(), losses[0].1), ("not-json", 9));
     assert_eq!(losses[0].2, [4, 5, 6, 7, 8].map(|line| format!("audit.jsonl:{line}")));
     let text = folder(around(bad.as_bytes())).run(&["scan", "-r", "rules", "-f", "jsonl", "audit.jsonl"]);
-    let expected = "6 events read, 0.0 MB in ";
+    let expected = "6 events read, 3.0 kB in ";
     assert!(text.err.starts_with(expected), "{}", text.err);
-    let expected = "\n  9 skipped as not-json (no JSON), first at audit.jsonl:4, audit.jsonl:5, audit.jsonl:6, audit.jsonl:7, audit.jsonl:8\n";
+    let expected = "\n  9 skipped: no JSON (not-json), first at audit.jsonl:4, audit.jsonl:5, audit.jsonl:6, audit.jsonl:7, audit.jsonl:8\n";
     assert!(text.err.contains(expected), "{}", text.err);
 }
 
