@@ -2,13 +2,23 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use masthead_ir::rule::Severity;
 
+const EXAMPLES: &str = "\
+Examples:
+  masthead scan audit.log                    run the built-in rules over a log
+  masthead scan -r detections/ -f jsonl logs/
+  masthead check detections/                 what can run, what cannot, and why
+  masthead test detections/                  the tests that rules carry
+
+`masthead help COMMAND` tells more.";
+
 /// Runs published Kubernetes detections (Splunk ESCU, Panther) over audit logs, as they are published.
 #[derive(Debug, Parser)]
-#[command(name = "masthead", version, arg_required_else_help = true)]
+#[command(name = "masthead", version, arg_required_else_help = true, after_help = EXAMPLES)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -16,163 +26,229 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Runs rules over audit logs and prints what they find.
+    /// Run rules over audit logs and print what they find.
     Scan(Box<Scan>),
-    /// Runs the tests that rules carry.
+    /// Run the tests that rules carry.
     Test(Test),
-    /// Compiles rules without running them, and says what is wrong with them.
+    /// Compile rules without running them, and say what is wrong with them.
     Check(Check),
-    /// Prints shell completions.
+    /// Print shell completions.
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions {
         /// For which shell.
         shell: Shell,
     },
 }
 
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  source <(masthead completions bash)
+  masthead completions fish > ~/.config/fish/completions/masthead.fish";
+
 const SCAN_EXAMPLES: &str = "\
 Examples:
-  masthead scan audit.log                          the built-in rules over one log
-  masthead scan -r detections/ -f jsonl logs/ | jq .title
-  zcat audit.log.gz | masthead scan -              compressed input works as it is, too
+  masthead scan audit.log
+      The built-in rules over one log.
+  masthead scan -r detections/ -f jsonl logs/ | jq -r .message
+      Rules of your own over all files of a folder. Compressed files are read as they are.
+  ssh control-plane sudo cat /var/log/kubernetes/audit.log | masthead scan -
+      Events from standard input.
+  masthead scan -r detections/ --log-type Amazon.EKS.Audit --cluster prod audit.log
+      Raw events for Panther rules, which run over events of their log types.
   masthead scan --fail-on high --geoip city.mmdb logs/
+      For a pipeline: ends with 1 if something is high or critical.
 
-Exit status: 0 done, 1 a finding reached --fail-on, 2 usage or nothing readable.";
+Findings go to standard output, everything else to standard error.
+
+Exit status:
+  0  done
+  1  a finding is as severe as --fail-on says
+  2  wrong usage, or nothing readable: a path that is not there, no rule that can run, no event";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = SCAN_EXAMPLES)]
 pub(crate) struct Scan {
+    /// Files and folders of logs; `-` is standard input.
+    #[arg(required = true, value_name = "INPUT")]
+    pub(crate) inputs: Vec<PathBuf>,
+
     /// Rule files and folders; the built-in rules if none are given.
-    #[arg(short, long = "rules", value_name = "RULES")]
+    #[arg(short, long = "rules", value_name = "RULES", help_heading = RULES)]
     pub(crate) rules: Vec<PathBuf>,
-    /// How findings are printed.
-    #[arg(short, long, value_enum, default_value_t = ScanFormat::Table)]
-    pub(crate) format: ScanFormat,
-    /// What a scheduled search sees: the whole input, or the windows of its schedule by event time.
-    #[arg(long, value_enum, default_value_t = WindowMode::Whole)]
+    /// Take only rules whose id, name or file name matches; `*` stands for anything.
+    #[arg(long, value_name = "GLOB", help_heading = RULES)]
+    pub(crate) only: Vec<String>,
+    /// Run rules that their authors switched off, too.
+    #[arg(long, help_heading = RULES)]
+    pub(crate) include_disabled: bool,
+    /// Decide a point on which a rule language's manual is silent; a wrong name lists them.
+    #[arg(long = "option", value_name = "NAME=VALUE", value_parser = pair, help_heading = RULES)]
+    pub(crate) options: Vec<(String, String)>,
+    /// What a scheduled search sees.
+    #[arg(long, value_enum, default_value_t = WindowMode::Whole, help_heading = RULES)]
     pub(crate) windows: WindowMode,
-    /// Ends with status 1 if a finding is at least this severe.
-    #[arg(long, value_name = "SEVERITY", value_parser = severity)]
-    pub(crate) fail_on: Option<Severity>,
-    /// A MaxMind-format database with the places of IP addresses.
-    #[arg(long, value_name = "FILE")]
+    /// The moment that `now` stands for (RFC 3339); by default just after the last event.
+    #[arg(long, value_name = "TIME", value_parser = moment, help_heading = RULES)]
+    pub(crate) now: Option<i64>,
+
+    /// The source of raw events instead of `kubernetes`.
+    #[arg(long, help_heading = EVENTS)]
+    pub(crate) source: Option<String>,
+    /// The sourcetype of raw events instead of `_json`.
+    #[arg(long, help_heading = EVENTS)]
+    pub(crate) sourcetype: Option<String>,
+    /// The log type of raw events, such as Amazon.EKS.Audit.
+    #[arg(long, value_name = "TYPE", help_heading = EVENTS)]
+    pub(crate) log_type: Option<String>,
+    /// The cluster of raw events.
+    #[arg(long, help_heading = EVENTS)]
+    pub(crate) cluster: Option<String>,
+    /// Take lines that are no JSON as events, too.
+    #[arg(long, help_heading = EVENTS)]
+    pub(crate) text_lines: bool,
+    /// A database in MaxMind's format with the places of IP addresses.
+    #[arg(long, value_name = "FILE", help_heading = EVENTS)]
     pub(crate) geoip: Option<PathBuf>,
     /// Metrics as JSON lines, for searches over a metrics table.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = EVENTS)]
     pub(crate) metrics: Option<PathBuf>,
-    /// Runs rules that their authors switched off, too.
-    #[arg(long)]
-    pub(crate) include_disabled: bool,
-    /// Only rules whose id, name or file name matches (`*` stands for anything).
-    #[arg(long, value_name = "GLOB")]
-    pub(crate) only: Vec<String>,
-    /// An option of a rule language, as NAME=VALUE.
-    #[arg(long = "option", value_name = "NAME=VALUE", value_parser = pair)]
-    pub(crate) options: Vec<(String, String)>,
-    /// The log type of raw audit events, such as Amazon.EKS.Audit.
-    #[arg(long, value_name = "TYPE")]
-    pub(crate) log_type: Option<String>,
-    /// The source of raw audit events instead of `kubernetes`.
-    #[arg(long)]
-    pub(crate) source: Option<String>,
-    /// The sourcetype of raw audit events instead of `_json`.
-    #[arg(long)]
-    pub(crate) sourcetype: Option<String>,
-    /// The cluster of raw audit events.
-    #[arg(long)]
-    pub(crate) cluster: Option<String>,
-    /// Takes lines that are no JSON as events, too.
-    #[arg(long)]
-    pub(crate) text_lines: bool,
-    /// The moment that `now` stands for (RFC 3339); by default just after the last event.
-    #[arg(long, value_name = "TIME", value_parser = moment)]
-    pub(crate) now: Option<i64>,
+
+    /// How findings are written.
+    #[arg(short, long, value_enum, default_value_t = ScanFormat::Table, help_heading = OUTPUT)]
+    pub(crate) format: ScanFormat,
+    /// How the summary on standard error is written.
+    #[arg(long, value_enum, default_value_t = SummaryFormat::Text, help_heading = OUTPUT)]
+    pub(crate) summary: SummaryFormat,
+    /// End with status 1 if a finding is at least this severe.
+    #[arg(
+        long,
+        value_name = "SEVERITY",
+        value_parser = PossibleValuesParser::new(SEVERITIES).try_map(severity),
+        ignore_case = true,
+        help_heading = OUTPUT
+    )]
+    pub(crate) fail_on: Option<Severity>,
+
     /// How many threads look at events; by default one for each processor, up to 16. The findings are the same.
     #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) threads: Option<u16>,
-    /// How the summary on standard error is printed.
-    #[arg(long, value_enum, default_value_t = SummaryFormat::Text)]
-    pub(crate) summary: SummaryFormat,
-    /// Files and folders of logs; `-` is the standard input.
-    #[arg(required = true, value_name = "INPUT")]
-    pub(crate) inputs: Vec<PathBuf>,
 }
+
+const RULES: &str = "Rules";
+const EVENTS: &str = "Events";
+const OUTPUT: &str = "Output";
+const SEVERITIES: [&str; 5] = ["informational", "low", "medium", "high", "critical"];
 
 const TEST_EXAMPLES: &str = "\
 Examples:
-  masthead test rules/
-  masthead test -f junit rules/ > report.xml
+  masthead test detections/
+  masthead test --only '*EKS*' detections/
+  masthead test -f junit detections/ > report.xml
 
-Exit status: 0 all passed, 1 some did not, 2 usage or nothing readable.";
+Data of tests is read from files beside the rules; nothing is fetched.
+
+Exit status:
+  0  every test passed
+  1  a test did not pass, or a rule is invalid
+  2  wrong usage, or nothing readable";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = TEST_EXAMPLES)]
 pub(crate) struct Test {
-    /// How results are printed.
-    #[arg(short, long, value_enum, default_value_t = TestFormat::Text)]
-    pub(crate) format: TestFormat,
     /// Rule files and folders.
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
+    /// How results are written.
+    #[arg(short, long, value_enum, default_value_t = TestFormat::Text)]
+    pub(crate) format: TestFormat,
+    /// Take only rules whose id, name or file name matches; `*` stands for anything.
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) only: Vec<String>,
+    /// Decide a point on which a rule language's manual is silent; a wrong name lists them.
+    #[arg(long = "option", value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) options: Vec<(String, String)>,
 }
 
 const CHECK_EXAMPLES: &str = "\
 Examples:
   masthead check detections/
+  masthead check -f jsonl detections/ | jq -r 'select(.status != \"runs\") | .path'
   masthead check -f sarif detections/ > check.sarif
 
-Exit status: 0 all rules can run, 1 some are invalid or unsupported, 2 usage or nothing readable.";
+A rule runs, runs in part (some of it has no effect here), is unsupported (right, but cannot run here), or is invalid.
+
+Exit status:
+  0  every rule can run
+  1  a rule is invalid or unsupported
+  2  wrong usage, or nothing readable";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = CHECK_EXAMPLES)]
 pub(crate) struct Check {
-    /// How results are printed.
-    #[arg(short, long, value_enum, default_value_t = CheckFormat::Text)]
-    pub(crate) format: CheckFormat,
-    /// An option of a rule language, as NAME=VALUE.
-    #[arg(long = "option", value_name = "NAME=VALUE", value_parser = pair)]
-    pub(crate) options: Vec<(String, String)>,
     /// Rule files and folders.
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
+    /// How results are written.
+    #[arg(short, long, value_enum, default_value_t = CheckFormat::Text)]
+    pub(crate) format: CheckFormat,
+    /// Take only rules whose id, name or file name matches; `*` stands for anything.
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) only: Vec<String>,
+    /// Decide a point on which a rule language's manual is silent; a wrong name lists them.
+    #[arg(long = "option", value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) options: Vec<(String, String)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ScanFormat {
+    /// For people.
     Table,
+    /// One JSON object a line; docs/findings.md tells its fields.
     Jsonl,
+    /// One OCSF Detection Finding a line.
     Ocsf,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum TestFormat {
+    /// What did not pass, and the figures.
     Text,
+    /// One JSON object a test.
     Jsonl,
+    /// A report in JUnit's XML.
     Junit,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum CheckFormat {
+    /// Diagnostics with the lines they are about, and the figures.
     Text,
+    /// One JSON object a rule.
     Jsonl,
+    /// A SARIF 2.1.0 log.
     Sarif,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SummaryFormat {
+    /// For people.
     Text,
+    /// One JSON object, which then stands alone on standard error.
     Json,
+    /// None; what is wrong with rules is told all the same.
     None,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum WindowMode {
+    /// The whole input at once.
     Whole,
+    /// The windows of its schedule, one after another, by the times of the events.
     AsScheduled,
 }
 
-fn severity(text: &str) -> Result<Severity, String> {
-    let name = serde_json::Value::from(text.to_ascii_lowercase());
-    serde_json::from_value(name).map_err(|_| "one of informational, low, medium, high, critical".to_owned())
+fn severity(name: String) -> serde_json::Result<Severity> {
+    serde_json::from_value(name.to_ascii_lowercase().into())
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

@@ -12,8 +12,11 @@ use crate::output::{TROUBLE, counted, out, tell_error, trouble};
 use crate::render::{RuleRecord, diagnostics, sarif, summary};
 
 pub(crate) fn run(check: &Check) -> ExitCode {
-    let options =
-        RuleOptions { paths: check.paths.clone(), options: check.options.iter().cloned().collect(), only: Vec::new() };
+    let options = RuleOptions {
+        paths: check.paths.clone(),
+        options: check.options.iter().cloned().collect(),
+        only: check.only.clone(),
+    };
     let rules = match masthead_engine::load_rules(&options) {
         Ok(rules) => rules,
         Err(error) => return trouble(&error),

@@ -2,6 +2,8 @@
 
 mod args;
 mod check;
+#[cfg(test)]
+mod documents;
 mod output;
 mod render;
 mod scan;

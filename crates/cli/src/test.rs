@@ -19,7 +19,11 @@ pub(crate) fn run(test: &Test) -> ExitCode {
 }
 
 fn try_run(test: &Test) -> Result<ExitCode, EngineError> {
-    let rules = masthead_engine::load_rules(&RuleOptions { paths: test.paths.clone(), ..RuleOptions::default() })?;
+    let rules = masthead_engine::load_rules(&RuleOptions {
+        paths: test.paths.clone(),
+        options: test.options.iter().cloned().collect(),
+        only: test.only.clone(),
+    })?;
     if rules.rules.is_empty() {
         tell_error("there are no rules there");
         return Ok(ExitCode::from(TROUBLE));

@@ -4,7 +4,6 @@
 
 mod bad_events;
 mod bad_rules;
-mod documents;
 mod exit_codes;
 mod fixture;
 mod forms;
