@@ -22,8 +22,9 @@ fn base64_gzip(bytes: &[u8]) -> String {
 
 /// An envelope as a CloudWatch Logs subscription delivers it.
 fn envelope() -> String {
-    let log_events: Vec<Json> =
-        (0..6).map(|number| json!({"id": number.to_string(), "timestamp": 1, "message": event(number, "list")})).collect();
+    let log_events: Vec<Json> = (0..6)
+        .map(|number| json!({"id": number.to_string(), "timestamp": 1, "message": event(number, "list")}))
+        .collect();
     json!({
         "messageType": "DATA_MESSAGE",
         "owner": "111122223333",
@@ -79,7 +80,10 @@ fn raw_events_in_every_form() {
         ("lines as Windows ends them", lines.replace('\n', "\r\n").into_bytes()),
         ("objects over many lines", pretty.into_bytes()),
         ("an array", json!(list).to_string().into_bytes()),
-        ("an EventList", json!({"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "items": list}).to_string().into()),
+        (
+            "an EventList",
+            json!({"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "items": list}).to_string().into(),
+        ),
         ("a byte order mark before lines", [b"\xef\xbb\xbf", lines.as_bytes()].concat()),
         ("gzip", gzip(lines.as_bytes())),
         ("two gzip members", [gzip(events(0..2).as_bytes()), gzip(events(2..6).as_bytes())].concat()),
