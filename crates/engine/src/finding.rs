@@ -120,17 +120,17 @@ fn rule_ref(rule: &Rule) -> RuleRef {
     }
 }
 
-/// The finding of one result row. `window` tells runs of a schedule apart; `twin` rows with one key.
-pub(crate) fn from_row(rule: &Rule, row: &ResultRow, keys: Option<&[String]>, window: &str, twin: u64) -> Finding {
+/// The finding of one result row. `key` is that of [`row_key`], `window` tells runs of a schedule apart, `twin` rows with
+/// one key.
+pub(crate) fn from_row(rule: &Rule, row: &ResultRow, key: &str, window: &str, twin: u64) -> Finding {
     let get = |name: &str| row.fields.iter().find(|(field, _)| field == name).map(|(_, value)| value);
     let token = |name: &str| get(name).filter(|v| !v.is_absent()).map(|v| texts(v).join(", "));
     let template = &rule.finding;
     let entities = template.entities.iter().flat_map(|entity| entities_of(entity, &get, &token)).collect();
-    let key = row_key(row, keys);
     let start = row.first.map(|t| t.to_string()).unwrap_or_default();
     let window = if window.is_empty() { start.as_str() } else { window };
     Finding {
-        finding_id: finding_id(&[&rule.id, &rule.name, &key, window, &twin.to_string()]),
+        finding_id: finding_id(&[&rule.id, &rule.name, key, window, &twin.to_string()]),
         kind: template.kind,
         rule: rule_ref(rule),
         severity: template.severity,

@@ -14,6 +14,7 @@ pub mod report;
 mod scan;
 mod scripts;
 mod sift;
+mod store;
 mod trigger;
 mod windows;
 

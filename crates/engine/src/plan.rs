@@ -1,5 +1,7 @@
 //! What a scan runs: the rules that take part, their conditions in one matcher, the fields that each part reads.
 
+mod tables;
+
 use std::sync::Arc;
 
 use masthead_event::projection::Projection;
@@ -37,6 +39,8 @@ pub(crate) struct PipelineRule {
     pub(crate) key: Option<Vec<String>>,
     /// The windows of its schedule; none: it sees the whole input.
     pub(crate) windows: Option<Windows>,
+    /// Whether it runs only to fill a lookup table that another rule reads: its rows are no findings.
+    pub(crate) silent: bool,
 }
 
 /// A rule whose body is a script.
@@ -51,6 +55,8 @@ pub(crate) struct ScriptRule {
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) pipelines: Vec<PipelineRule>,
+    /// The pipelines in the order in which they run: what writes a lookup table before what reads it.
+    pub(crate) order: Vec<usize>,
     pub(crate) scripts: Vec<ScriptRule>,
     /// By condition of the matcher.
     pub(crate) targets: Vec<Target>,
@@ -95,11 +101,18 @@ pub(crate) const ENVELOPE_FIELDS: [&str; 7] = ["source", "sourcetype", "host", "
 impl Plan {
     /// Takes the rules that run.
     pub(crate) fn new(rules: &RuleSet, include_disabled: bool, mode: WindowMode) -> Result<Plan, String> {
-        let running = rules.rules.iter().filter_map(|compiled: &Compiled| compiled.rule.clone());
-        let running = running.filter(|rule| include_disabled || rule.enabled);
+        let all: Vec<Arc<Rule>> = rules.rules.iter().filter_map(|compiled: &Compiled| compiled.rule.clone()).collect();
+        let (running, off): (Vec<_>, Vec<_>) = all.into_iter().partition(|rule| include_disabled || rule.enabled);
         let mut builder = Builder::default();
+        let feeding = tables::feeding(&running, off);
         for rule in running {
             builder.add(rule, mode);
+        }
+        for rule in feeding {
+            builder.add(rule.clone(), mode);
+            if let Some(added) = builder.pipelines.last_mut().filter(|added| Arc::ptr_eq(&added.rule, &rule)) {
+                added.silent = true;
+            }
         }
         builder.finish()
     }
@@ -140,7 +153,14 @@ impl Builder {
             self.targets.push(Target::Source { pipeline: self.pipelines.len(), source: index });
         }
         let key = key_fields(pipeline);
-        self.pipelines.push(PipelineRule { rule: rule.clone(), pipeline: pipeline.clone(), sources, key, windows });
+        self.pipelines.push(PipelineRule {
+            rule: rule.clone(),
+            pipeline: pipeline.clone(),
+            sources,
+            key,
+            windows,
+            silent: false,
+        });
         Ok(())
     }
 
@@ -167,7 +187,9 @@ impl Builder {
                 wanted.extend(of_event.map(FieldPath::flat));
             }
         }
+        let order = tables::order(&self.pipelines);
         Ok(Plan {
+            order,
             pipelines: self.pipelines,
             scripts: self.scripts,
             targets: self.targets,

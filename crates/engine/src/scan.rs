@@ -1,5 +1,6 @@
 //! A scan: every event once, then what searches and scripts make of those that they want.
 
+mod conclude;
 mod read;
 
 use std::collections::{BTreeMap, HashMap};
@@ -13,14 +14,14 @@ use masthead_event::doubles::DoubleFilter;
 use masthead_event::{Envelope, Ledger, Reason};
 use masthead_ir::finding::Finding;
 use masthead_ir::rule::{RuleSet, Status};
-use masthead_ir::time::{Micros, TimeRange};
-use masthead_query::{EventRow, GeoIp, Input, InputBuilder, MetricsTable, Resources, RunContext};
+use masthead_ir::time::Micros;
+use masthead_query::{EventRow, GeoIp, InputBuilder, MetricsTable, Resources};
 
+use self::conclude::Conclusion;
 use crate::EngineError;
 use crate::explain::Seen;
-use crate::finding;
-use crate::options::{ScanOptions, Windows as WindowMode};
-use crate::plan::{PipelineRule, Plan};
+use crate::options::ScanOptions;
+use crate::plan::Plan;
 use crate::report::{FindingSink, Loss, Progress, RuleReport, ScanSummary};
 use crate::scripts::Scripts;
 use crate::sift::Values;
@@ -53,12 +54,13 @@ pub fn scan(
     let resources = Resources::new(&rules.tables, geoip, metrics.clone());
     let last = scan.last_time.max(metrics.and_then(|m| m.last_time())).map_or(0, |time| time + 1);
     let now = options.now.unwrap_or(last);
-    let (findings, reports, notes) = scan.conclude(&resources, now);
+    let Conclusion { findings, reports, notes } = scan.conclude(resources, now)?;
     let mut summary = scan.summary(rules, reports, notes);
-    for finding in findings {
+    let mut counted = |finding: Finding| {
         *summary.findings.entry(finding.severity).or_default() += 1;
-        sink(finding).map_err(EngineError::Output)?;
-    }
+        sink(finding)
+    };
+    findings.give(&mut counted).map_err(EngineError::Output)?;
     summary.elapsed = start.elapsed();
     Ok(summary)
 }
@@ -177,104 +179,6 @@ impl<'p> Scan<'p> {
         Ok(())
     }
 
-    /// Runs what is kept. Gives findings in order, a report a rule, and notes.
-    fn conclude(&mut self, resources: &Resources, now: Micros) -> (Vec<Finding>, Vec<RuleReport>, Vec<String>) {
-        for (slot, path) in self.plan.projection.paths().iter().enumerate() {
-            self.seen.projected.insert(path.clone());
-            if self.seen_slots.get(slot) == Some(&true) {
-                self.seen.fields.insert(path.clone());
-            }
-        }
-        let (mut findings, mut reports, mut notes) = (Vec::new(), Vec::new(), Vec::new());
-        let plan = self.plan;
-        for (index, rule) in plan.pipelines.iter().enumerate() {
-            reports.push(self.run_pipeline(index, rule, resources, now, &mut findings, &mut notes));
-        }
-        let running = std::mem::take(&mut self.scripts.running);
-        for (rule, running) in plan.scripts.iter().zip(running) {
-            let groups = running.grouping.finish();
-            let mut problems: Vec<String> = running.problem.into_iter().collect();
-            if running.candidates == 0 {
-                problems.extend(self.seen.blocked_log_types(&rule.script.log_types));
-            }
-            let told = report(&rule.rule, running.candidates, running.matches, groups.len() as u64, problems);
-            reports.push(RuleReport { diagnostics: running.faults.finish(), ..told });
-            findings.extend(groups.iter().map(|group| finding::from_group(&rule.rule, group, rule.trigger.alert)));
-        }
-        for (rule, reason) in &plan.refused {
-            reports.push(report(rule, 0, 0, 0, vec![format!("cannot take part: {reason}")]));
-        }
-        reports.sort_by(|a, b| (&a.path, &a.rule_id).cmp(&(&b.path, &b.rule_id)));
-        let key = |f: &Finding| (f.first_seen.clone(), f.rule.path.clone(), f.rule.id.clone(), f.finding_id.clone());
-        findings.sort_by_cached_key(key);
-        (findings, reports, notes)
-    }
-
-    fn run_pipeline(
-        &mut self,
-        index: usize,
-        rule: &PipelineRule,
-        resources: &Resources,
-        now: Micros,
-        findings: &mut Vec<Finding>,
-        notes: &mut Vec<String>,
-    ) -> RuleReport {
-        let candidates = self.candidates.get(&index).copied().unwrap_or(0);
-        let mut problems: Vec<String> = self.faults.remove(&index).into_iter().collect();
-        let mut kept: Vec<Kept> =
-            (0..rule.sources.len()).map(|source| self.kept.remove(&(index, source)).unwrap_or_default()).collect();
-        let mut windows: Vec<Option<Window>> = kept.iter().flat_map(|kept| kept.keys().copied()).collect();
-        windows.sort();
-        windows.dedup();
-        if windows.is_empty() && (rule.windows.is_none() || self.options.windows == WindowMode::Whole) {
-            windows.push(None);
-        }
-        let before = findings.len();
-        for window in windows {
-            let inputs: Result<Vec<Input>, _> = kept
-                .iter_mut()
-                .zip(&rule.sources)
-                .map(|(kept, source)| match kept.remove(&window) {
-                    Some(builder) => builder.finish(),
-                    None => Ok(Input::empty(&source.demand)),
-                })
-                .collect();
-            let context = context(window, now);
-            let output = inputs.map_err(|error| error.to_string()).and_then(|inputs| {
-                masthead_query::run(&rule.pipeline, inputs, resources, &context).map_err(|e| e.to_string())
-            });
-            let output = match output {
-                Ok(output) => output,
-                Err(error) => {
-                    problems.push(error);
-                    continue;
-                }
-            };
-            if output.geoip_missing {
-                note(notes, "places of addresses are empty: no database was given with --geoip");
-            }
-            if output.truncated {
-                problems.push("an inner search gave more than 50,000 rows; the rest was not used".to_owned());
-            }
-            if let Some(field) = &output.emptied_by {
-                problems.push(format!("no row had `{field}`, by which it groups, so that every row was dropped"));
-            }
-            let name = window.map(|w| w.run_at.to_string()).unwrap_or_default();
-            let mut twins: HashMap<String, u64> = HashMap::new();
-            for row in &output.rows {
-                let twin = twins.entry(finding::row_key(row, rule.key.as_deref())).or_default();
-                findings.push(finding::from_row(&rule.rule, row, rule.key.as_deref(), &name, *twin));
-                *twin += 1;
-            }
-        }
-        let found = (findings.len() - before) as u64;
-        if candidates == 0 && found == 0 {
-            problems.extend(rule.sources.iter().find_map(|source| self.seen.blocker(&source.filter)));
-        }
-        problems.dedup();
-        report(&rule.rule, candidates, found, found, problems)
-    }
-
     fn summary(&self, rules: &RuleSet, reports: Vec<RuleReport>, notes: Vec<String>) -> ScanSummary {
         let taken = |status: Status| matches!(status, Status::Runs | Status::Partial);
         let usable = rules.rules.iter().filter(|rule| taken(rule.status)).count() as u64;
@@ -291,45 +195,6 @@ impl<'p> Scan<'p> {
             notes,
             ..ScanSummary::default()
         }
-    }
-}
-
-fn context(window: Option<Window>, now: Micros) -> RunContext {
-    use masthead_ir::time::TimeSpec;
-    match window {
-        Some(window) => RunContext {
-            now: window.run_at,
-            range: TimeRange {
-                earliest: Some(TimeSpec::At(window.earliest)),
-                latest: Some(TimeSpec::At(window.latest)),
-            },
-        },
-        None => RunContext { now, range: TimeRange { earliest: None, latest: None } },
-    }
-}
-
-fn note(notes: &mut Vec<String>, text: &str) {
-    if !notes.iter().any(|note| note == text) {
-        notes.push(text.to_owned());
-    }
-}
-
-fn report(
-    rule: &masthead_ir::rule::Rule,
-    candidates: u64,
-    matches: u64,
-    findings: u64,
-    problems: Vec<String>,
-) -> RuleReport {
-    RuleReport {
-        rule_id: rule.id.clone(),
-        name: rule.name.clone(),
-        path: rule.path.clone(),
-        candidates,
-        matches,
-        findings,
-        problems,
-        diagnostics: Vec::new(),
     }
 }
 

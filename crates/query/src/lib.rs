@@ -31,7 +31,7 @@ pub use geoip::GeoIp;
 pub use input::{EventRow, Input, InputBuilder};
 pub use metrics::MetricsTable;
 pub use parse_stages::pairs_of;
-pub use run::{Output, Resources, ResultRow, RunContext, run};
+pub use run::{Output, Resources, ResultRow, RunContext, run, run_each};
 
 /// Why a pipeline could not be run.
 #[derive(Debug, thiserror::Error)]

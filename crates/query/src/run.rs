@@ -7,9 +7,12 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::{SessionContext, SessionState};
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::collect;
+use datafusion::physical_plan::{collect, execute_stream};
 use datafusion::prelude::SessionConfig;
+use futures::StreamExt;
 use masthead_ir::Value;
 use masthead_ir::eval::Context;
 use masthead_ir::pipeline::{Pipeline, Source, Span, Stage};
@@ -49,6 +52,32 @@ impl Resources {
             (name.clone(), (table.clone(), Arc::new(TableIndex::new(table.clone()))))
         };
         Resources { tables: tables.iter().map(index).collect(), geoip, metrics }
+    }
+
+    /// Takes in what a pipeline wrote to a table. How the table is matched stays; columns are those of its definition,
+    /// where there is one.
+    pub fn write(&mut self, name: &str, written: Table, append: bool) {
+        let Some((known, _)) = self.tables.get(name) else {
+            let table = Arc::new(written);
+            self.tables.insert(name.to_owned(), (table.clone(), Arc::new(TableIndex::new(table))));
+            return;
+        };
+        let mut table = Table::clone(known);
+        if table.columns.is_empty() {
+            table.columns.clone_from(&written.columns);
+        }
+        if !append {
+            table.rows.clear();
+        }
+        let places: Vec<Option<usize>> =
+            table.columns.iter().map(|column| written.columns.iter().position(|other| other == column)).collect();
+        let cell = |row: &[Arc<str>], place: &Option<usize>| {
+            place.and_then(|place| row.get(place)).cloned().unwrap_or_else(|| Arc::from(""))
+        };
+        let rows = written.rows.iter().map(|row| places.iter().map(|place| cell(row, place)).collect());
+        table.rows.extend(rows);
+        let table = Arc::new(table);
+        self.tables.insert(name.to_owned(), (table.clone(), Arc::new(TableIndex::new(table))));
     }
 }
 
@@ -94,7 +123,8 @@ pub struct Output {
     pub written: Vec<(String, Table, bool)>,
 }
 
-/// Runs a pipeline. `inputs` belong to its event sources, in the order of [`crate::sources`].
+/// Runs a pipeline. `inputs` belong to its event sources, in the order of [`crate::sources`]. Rows come in the order that
+/// the stages give them.
 ///
 /// # Errors
 /// When a stage cannot be planned or run; the error names the stage.
@@ -104,33 +134,56 @@ pub fn run(
     resources: &Resources,
     context: &RunContext,
 ) -> Result<Output, QueryError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(QueryError::Runtime)?;
-    let tools = Arc::new(Tools {
-        tables: resources.tables.iter().map(|(name, (_, index))| (name.clone(), index.clone())).collect(),
-        geoip: resources.geoip.clone(),
-        now: context.now,
-    });
-    let mut run = Run {
-        state: session(),
-        runtime,
-        functions: Functions::new(tools),
-        resources,
-        context,
-        inputs: inputs.into(),
-        output: Output::default(),
-    };
+    let mut run = Run::new(inputs, resources, context)?;
     let rows = run.pipeline(pipeline)?;
     run.output.rows = rows.records.iter().map(|record| result_row(&rows.columns, record)).collect();
     Ok(run.output)
 }
 
+/// Like [`run`], but hands on every row as soon as there is one, in no order that means anything: groups need not be
+/// sorted, and so not be held in memory. [`Output::rows`] stays empty.
+///
+/// # Errors
+/// As [`run`]; rows may have been handed on before.
+pub fn run_each(
+    pipeline: &Pipeline,
+    inputs: Vec<Input>,
+    resources: &Resources,
+    context: &RunContext,
+    each: &mut dyn FnMut(ResultRow),
+) -> Result<Output, QueryError> {
+    let mut run = Run::new(inputs, resources, context)?;
+    let stages = &pipeline.stages;
+    let end = |error: &DataFusionError| QueryError::stage(stages.len(), error);
+    let state = run.source(&pipeline.source, stages).map_err(|error| QueryError::stage(0, &error))?;
+    let mut given = 0_u64;
+    let mut each = |row| {
+        given += 1;
+        each(row);
+    };
+    match run.pass(state, stages, true)? {
+        State::Rows(rows) => rows.records.iter().for_each(|record| each(result_row(&rows.columns, record))),
+        State::Plan(flow) => run.stream(&flow, &mut each).map_err(|error| end(&error))?,
+    }
+    if let Some((before, by)) = run.unexplained.take().filter(|_| given == 0) {
+        run.explain_empty(&before, &by).map_err(|error| end(&error))?;
+    }
+    Ok(run.output)
+}
+
+/// How much memory the operators of one plan may take before they go to temporary files.
+const PLAN_MEMORY: usize = 64 << 20;
+
 /// One thread and no surprises: see ARCHITECTURE.md for why these are switched off.
-fn session() -> SessionState {
+fn session() -> Result<SessionState> {
     let mut config = SessionConfig::new().with_target_partitions(1).with_batch_size(4_096);
     let options = config.options_mut();
     options.optimizer.enable_dynamic_filter_pushdown = false;
     options.optimizer.enable_leaf_expression_pushdown = false;
-    SessionStateBuilder::new().with_config(config).with_default_features().build()
+    let environment =
+        RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(PLAN_MEMORY))).build_arc()?;
+    let builder = SessionStateBuilder::new().with_config(config).with_runtime_env(environment);
+    Ok(builder.with_default_features().build())
 }
 
 fn result_row(columns: &[Column], record: &Record) -> ResultRow {
@@ -162,22 +215,51 @@ struct Run<'r> {
     context: &'r RunContext,
     inputs: VecDeque<Input>,
     output: Output,
+    /// What went into the last aggregation, and its group fields: they tell why it gave nothing, if it did.
+    unexplained: Option<(Flow, Vec<String>)>,
 }
 
-impl Run<'_> {
+impl<'r> Run<'r> {
+    fn new(inputs: Vec<Input>, resources: &'r Resources, context: &'r RunContext) -> Result<Run<'r>, QueryError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(QueryError::Runtime)?;
+        let tools = Arc::new(Tools {
+            tables: resources.tables.iter().map(|(name, (_, index))| (name.clone(), index.clone())).collect(),
+            geoip: resources.geoip.clone(),
+            now: context.now,
+        });
+        Ok(Run {
+            state: session().map_err(|error| QueryError::stage(0, &error))?,
+            runtime,
+            functions: Functions::new(tools),
+            resources,
+            context,
+            inputs: inputs.into(),
+            output: Output::default(),
+            unexplained: None,
+        })
+    }
+
     fn pipeline(&mut self, pipeline: &Pipeline) -> Result<Rows, QueryError> {
         let state = self.source(&pipeline.source, &pipeline.stages).map_err(|e| QueryError::stage(0, &e))?;
         self.stages(state, &pipeline.stages)
     }
 
-    fn stages(&mut self, mut state: State, stages: &[Stage]) -> Result<Rows, QueryError> {
+    fn stages(&mut self, state: State, stages: &[Stage]) -> Result<Rows, QueryError> {
+        let state = self.pass(state, stages, false)?;
+        self.rows(state).map_err(|error| QueryError::stage(stages.len(), &error))
+    }
+
+    /// Passes rows through stages. If the order of the result means nothing (`unordered`), an aggregation that only
+    /// stages which look at one row follow stays a plan.
+    fn pass(&mut self, mut state: State, stages: &[Stage], unordered: bool) -> Result<State, QueryError> {
         for (index, stage) in stages.iter().enumerate() {
-            state = self.stage(state, stage).map_err(|error| match error {
+            let streams = unordered && stages[index + 1..].iter().all(looks_at_one_row);
+            state = self.stage(state, stage, streams).map_err(|error| match error {
                 Fault::Own(error) => QueryError::stage(index + 1, &error),
                 Fault::Inner(error) => error,
             })?;
         }
-        self.rows(state).map_err(|error| QueryError::stage(stages.len(), &error))
+        Ok(state)
     }
 
     fn source(&mut self, source: &Source, stages: &[Stage]) -> Result<State> {
@@ -233,7 +315,7 @@ impl Run<'_> {
         Ok(Rows { columns, records: table.rows.iter().map(record).collect() })
     }
 
-    fn stage(&mut self, state: State, stage: &Stage) -> Result<State, Fault> {
+    fn stage(&mut self, state: State, stage: &Stage, streams: bool) -> Result<State, Fault> {
         if matches!(stage, Stage::GeoIp { .. }) && self.resources.geoip.is_none() {
             self.output.geoip_missing = true;
         }
@@ -254,6 +336,10 @@ impl Run<'_> {
             let flow = self.flow(state)?;
             let before = matches!(stage, Stage::Aggregate(_)).then(|| flow.clone());
             return match (stages::relational(flow, stage, &tables)?, stage, before) {
+                (Ok(flow), Stage::Aggregate(aggregation), Some(before)) if streams => {
+                    self.unexplained = Some((before, aggregation.by.clone()));
+                    Ok(State::Plan(Box::new(flow)))
+                }
                 (Ok(flow), Stage::Aggregate(aggregation), Some(before)) => {
                     let mut rows = self.collect(&flow)?;
                     row_stages::sort_by_fields(&mut rows, &aggregation.by);
@@ -395,6 +481,21 @@ impl Run<'_> {
         Ok(Rows::from_batches(&flow.columns, &batches))
     }
 
+    /// Hands on the rows of a plan, a batch at a time.
+    fn stream(&mut self, flow: &Flow, each: &mut dyn FnMut(ResultRow)) -> Result<()> {
+        let state = self.state.clone();
+        self.runtime.block_on(async move {
+            let context = SessionContext::new_with_state(state);
+            let physical = context.state().create_physical_plan(&flow.plan).await?;
+            let mut batches = execute_stream(physical, context.task_ctx())?;
+            while let Some(batch) = batches.next().await {
+                let rows = Rows::from_batches(&flow.columns, &[batch?]);
+                rows.records.iter().for_each(|record| each(result_row(&rows.columns, record)));
+            }
+            Ok(())
+        })
+    }
+
     fn execute(&mut self, plan: &LogicalPlan) -> Result<Vec<RecordBatch>> {
         let state = self.state.clone();
         self.runtime.block_on(async move {
@@ -437,6 +538,27 @@ fn is_relational(stage: &Stage) -> bool {
             | Stage::SemiJoin { .. }
             | Stage::WriteTable { .. }
     )
+}
+
+/// Whether a stage makes of each row what it makes of it whatever the others are.
+fn looks_at_one_row(stage: &Stage) -> bool {
+    match stage {
+        Stage::Fill { fields, .. } => !fields.is_empty(),
+        Stage::Bin { span, .. } => !matches!(span, Span::Auto(_)),
+        Stage::JoinMulti { combine, .. } => !combine,
+        Stage::Filter(_)
+        | Stage::Assign { .. }
+        | Stage::Rename(_)
+        | Stage::Keep { .. }
+        | Stage::Drop(_)
+        | Stage::Extract { .. }
+        | Stage::Rewrite { .. }
+        | Stage::MakeMulti { .. }
+        | Stage::FormatTime { .. }
+        | Stage::GeoIp { .. }
+        | Stage::Lookup(_) => true,
+        _ => false,
+    }
 }
 
 /// Whether the order of events can be seen in what these stages give.
