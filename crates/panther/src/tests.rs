@@ -261,7 +261,7 @@ fn faults_of_shared_files_leave_the_rules_alone() {
     assert_eq!(
         told(&set),
         [
-            "python-syntax content/global_helpers/helpers.py:2:1",
+            "python-syntax content/global_helpers/helpers.py:1:19",
             "duplicate-module content/global_helpers/unittest.yml:2:1",
             "data-model-path content/data_models/model.yml:8:11",
             "missing-function content/data_models/model.yml:10:13",
