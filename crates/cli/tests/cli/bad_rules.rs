@@ -280,7 +280,12 @@ fn files_that_would_take_too_much_are_refused_by_name() {
         assert!(run.out.contains(&format!("error[{code}]")), "{about}: {}", run.out);
         assert!(run.out.len() < 10_000, "{about}: a diagnostic of {} bytes", run.out.len());
         let run = folder.run(&["scan", "-r", "rules", "-f", "jsonl", "--log-type", "Amazon.EKS.Audit", "audit.jsonl"]);
-        assert_eq!((run.code, run.fired()), (0, vec!["python".to_owned(), "search".to_owned()]), "{about}: {}", run.err);
+        assert_eq!(
+            (run.code, run.fired()),
+            (0, vec!["python".to_owned(), "search".to_owned()]),
+            "{about}: {}",
+            run.err
+        );
     }
 }
 
