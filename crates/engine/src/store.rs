@@ -145,7 +145,7 @@ mod tests {
     fn finding(number: u64) -> Finding {
         // A spread order, with equal times.
         let spread = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let time = (spread % 7 != 0).then(|| format!("2026-01-01T00:00:{:02}Z", spread % 60));
+        let time = (!spread.is_multiple_of(7)).then(|| format!("2026-01-01T00:00:{:02}Z", spread % 60));
         let fields = [("ratio", json!(0.1 + number as f64 / 3.0)), ("names", json!(["a", "é", number, null]))];
         Finding {
             finding_id: format!("{spread:016x}"),

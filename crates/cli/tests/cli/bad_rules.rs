@@ -249,3 +249,55 @@ fn a_search_nested_without_end_is_an_error_and_no_crash() {
         assert_eq!(run.fired(), ["python", "search"], "{about}");
     }
 }
+
+#[test]
+fn files_that_would_take_too_much_are_refused_by_name() {
+    let bomb: String = (1..=9)
+        .map(|level| format!("a{level}: &a{level} [{}]\n", vec![format!("*a{}", level - 1); 10].join(", ")))
+        .collect();
+    let python = |body: &str| format!("def rule(event):\n    return {body}\n");
+    for (file, text, code) in [
+        ("rules/bad.yml", format!("a0: &a0 x\n{bomb}"), "yaml-syntax"),
+        ("rules/bad.yml", format!("a: {}", "[".repeat(100_000)), "yaml-syntax"),
+        ("rules/bad.yml", "- ".repeat(100_000), "yaml-syntax"),
+        ("rules/bad.yml", "#".repeat(9 << 20), "unreadable-file"),
+        ("rules/bad.py", python(&"(".repeat(100_000)), "python-syntax"),
+        ("rules/bad.py", python(&format!("{}1{}", "[".repeat(50_000), "]".repeat(50_000))), "python-syntax"),
+        ("rules/bad.py", python(&format!("{}1", "-".repeat(100_000))), "python-syntax"),
+        ("rules/bad.py", python(&format!("{}1", "not ".repeat(100_000))), "python-syntax"),
+        ("rules/bad.py", python(&format!("event{}", ".a".repeat(50_000))), "python-syntax"),
+        ("rules/bad.py", python(&format!("1{}", " + 1".repeat(50_000))), "python-syntax"),
+        ("rules/bad.py", format!("{}    pass\n", nested_blocks(500)), "python-syntax"),
+    ] {
+        let folder = good();
+        if file.ends_with(".py") {
+            folder.panther("rules/bad", "");
+        }
+        folder.write(file, &text);
+        let about = &text[..text.len().min(60)];
+        let run = folder.run(&["check", "rules"]);
+        assert_eq!((run.code, heads(&run.out).len()), (1, 1), "{about}: {}{}", run.out, run.err);
+        assert!(run.out.contains(&format!("error[{code}]")), "{about}: {}", run.out);
+        assert!(run.out.len() < 10_000, "{about}: a diagnostic of {} bytes", run.out.len());
+        let run = folder.run(&["scan", "-r", "rules", "-f", "jsonl", "--log-type", "Amazon.EKS.Audit", "audit.jsonl"]);
+        assert_eq!(
+            (run.code, run.fired()),
+            (0, vec!["python".to_owned(), "search".to_owned()]),
+            "{about}: {}",
+            run.err
+        );
+    }
+}
+
+fn nested_blocks(depth: usize) -> String {
+    let blocks = (1..depth).map(|level| format!("{}if event:\n", "    ".repeat(level)));
+    std::iter::once("def rule(event):\n".to_owned()).chain(blocks).collect::<String>() + &"    ".repeat(depth - 1)
+}
+
+#[test]
+fn a_file_that_is_not_text_is_refused_by_name() {
+    let folder = good();
+    folder.write("rules/bad.yml", b"name: caf\xe9\nid: 3\n");
+    let run = folder.run(&["check", "rules"]);
+    assert_shows(&run.out, "unreadable-file", "rules/bad.yml:1:10", "name: caf\u{fffd}", "         ^");
+}

@@ -7,6 +7,8 @@ use super::{Environment, Problem};
 
 /// How deep macros may call macros.
 const MAX_DEPTH: usize = 32;
+/// How many macro calls a search may come to: macros that call each other twice come to many without growing.
+const MAX_CALLS: usize = 10_000;
 /// How long a search may grow.
 const MAX_LENGTH: usize = 1 << 20;
 
@@ -48,6 +50,7 @@ impl Expanded {
 /// Writes macros out and takes comments away.
 pub(super) fn expand(search: &str, env: &Environment) -> Result<Expanded, Problem> {
     let mut out = Expanded::default();
+    let mut calls = Calls { env, chain: Vec::new(), count: 0, used: BTreeSet::new() };
     let mut at = 0;
     while let Some(found) = search[at..].find('`') {
         let start = at + found;
@@ -64,9 +67,8 @@ pub(super) fn expand(search: &str, env: &Environment) -> Result<Expanded, Proble
             return Err(Problem::syntax("this macro call is not closed", start..start + 1));
         };
         let end = start + 1 + close + 1;
-        let mut chain = Vec::new();
-        let text = call(&search[start + 1..end - 1], env, &mut chain, &mut out.macros)
-            .map_err(|message| unknown(message, start..end))?;
+        calls.chain.clear();
+        let text = calls.write_out(&search[start + 1..end - 1]).map_err(|message| unknown(message, start..end))?;
         out.push(&text, start..end, false);
         if out.text.len() > MAX_LENGTH {
             return Err(Problem::syntax("the search is too long once its macros are written out", start..end));
@@ -74,6 +76,7 @@ pub(super) fn expand(search: &str, env: &Environment) -> Result<Expanded, Proble
         at = end;
     }
     out.push(&search[at..], at..search.len(), true);
+    out.macros = calls.used;
     Ok(out)
 }
 
@@ -81,49 +84,77 @@ fn unknown(message: String, range: Range<usize>) -> Problem {
     Problem { code: "unknown-macro", ..Problem::syntax(message, range) }
 }
 
-/// The text of a macro call, macros in it written out.
-fn call(text: &str, env: &Environment, chain: &mut Vec<String>, used: &mut BTreeSet<String>) -> Result<String, String> {
-    let text = text.trim();
-    let (name, arguments) = match text.split_once('(') {
-        Some((name, rest)) => (name.trim(), arguments(rest.strip_suffix(')').unwrap_or(rest))),
-        None => (text, Vec::new()),
-    };
-    used.insert(name.to_owned());
-    if chain.len() >= MAX_DEPTH || chain.iter().any(|outer| outer == name) {
-        return Err(format!("the macro `{name}` calls itself ({} → {name})", chain.join(" → ")));
-    }
-    let mut body = match env.macros.get(&(name.to_owned(), arguments.len())) {
-        Some(found) => {
-            let mut body = found.definition.clone();
-            for (parameter, argument) in found.args.iter().zip(&arguments) {
-                body = body.replace(&format!("${parameter}$"), argument);
-            }
-            body
-        }
-        None => match (env.missing_macro)(name) {
-            Some(body) => body,
-            None => {
-                let names = env.macros.keys().map(|(name, _)| name.as_str());
-                let hint = masthead_rulefile::suggest(name, names);
-                let hint = hint.map(|hint| format!("; did you mean `{hint}`?")).unwrap_or_default();
-                let count = arguments.len();
-                return Err(format!("there is no macro `{name}` with {count} arguments{hint}"));
-            }
-        },
-    };
-    chain.push(name.to_owned());
-    while let Some(start) = body.find('`') {
-        let Some(close) = body[start + 1..].find('`') else {
-            return Err(format!("in the macro `{name}` a macro call is not closed"));
+/// The macro calls of a search.
+struct Calls<'e> {
+    env: &'e Environment,
+    /// The macros that are being written out, the outermost first.
+    chain: Vec<String>,
+    count: usize,
+    used: BTreeSet<String>,
+}
+
+impl Calls<'_> {
+    /// The text of a macro call, macros in it written out.
+    fn write_out(&mut self, text: &str) -> Result<String, String> {
+        let text = text.trim();
+        let (name, arguments) = match text.split_once('(') {
+            Some((name, rest)) => (name.trim(), arguments(rest.strip_suffix(')').unwrap_or(rest))),
+            None => (text, Vec::new()),
         };
-        let inner = call(&body[start + 1..start + 1 + close], env, chain, used)?;
-        body.replace_range(start..start + close + 2, &inner);
+        self.used.insert(name.to_owned());
+        self.count += 1;
+        if self.chain.iter().any(|outer| outer == name) {
+            return Err(format!("the macro `{name}` calls itself ({} → {name})", self.chain.join(" → ")));
+        }
+        if self.chain.len() >= MAX_DEPTH || self.count > MAX_CALLS {
+            return Err(format!("the macro `{name}` is one call too many: macros call macros without end"));
+        }
+        let mut body = self.body(name, &arguments)?;
+        self.chain.push(name.to_owned());
+        while let Some(start) = body.find('`') {
+            if body.len() > MAX_LENGTH {
+                break;
+            }
+            let Some(close) = body[start + 1..].find('`') else {
+                return Err(format!("in the macro `{name}` a macro call is not closed"));
+            };
+            let inner = self.write_out(&body[start + 1..start + 1 + close])?;
+            body.replace_range(start..start + close + 2, &inner);
+        }
         if body.len() > MAX_LENGTH {
             return Err(format!("the macro `{name}` is too long once it is written out"));
         }
+        self.chain.pop();
+        Ok(body)
     }
-    chain.pop();
-    Ok(body)
+
+    /// The definition of a macro with its arguments filled in.
+    fn body(&self, name: &str, arguments: &[String]) -> Result<String, String> {
+        let env = self.env;
+        if let Some(found) = env.macros.get(&(name.to_owned(), arguments.len())) {
+            let mut body = found.definition.clone();
+            for (parameter, argument) in found.args.iter().zip(arguments) {
+                let token = format!("${parameter}$");
+                // Before it is written: a short definition and a long argument may come to gigabytes.
+                if body.len() + body.matches(&token).count() * argument.len() > MAX_LENGTH {
+                    return Err(format!("the macro `{name}` is too long once it is written out"));
+                }
+                body = body.replace(&token, argument);
+            }
+            return Ok(body);
+        }
+        (env.missing_macro)(name).ok_or_else(|| {
+            let names = env.macros.keys().map(|(name, _)| name.as_str());
+            let hint = masthead_rulefile::suggest(name, names);
+            let hint = hint.map(|hint| format!("; did you mean `{hint}`?")).unwrap_or_default();
+            let what = match arguments.len() {
+                0 => "without arguments".to_owned(),
+                1 => "with 1 argument".to_owned(),
+                count => format!("with {count} arguments"),
+            };
+            format!("there is no macro `{name}` {what}{hint}")
+        })
+    }
 }
 
 fn arguments(text: &str) -> Vec<String> {

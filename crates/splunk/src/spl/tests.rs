@@ -134,6 +134,23 @@ fn problems_point_at_the_fault() {
     }
 }
 
+/// Macros that call each other twice, and grow or do not: what they come to is bounded.
+#[test]
+fn macros_that_multiply_are_stopped() {
+    for (first, each, arguments) in [("", "`$$``$$`", 0), ("a=1", "`$$` `$$`", 0), ("$x$", "`$$($x$ $x$)`", 1)] {
+        let mut env = environment();
+        for level in 0..32 {
+            let inner = format!("m{}", level - 1);
+            let definition = if level == 0 { first.to_owned() } else { each.replace("$$", &inner) };
+            let args = vec!["x".to_owned(); arguments];
+            env.macros.insert((format!("m{level}"), arguments), Macro { args, definition, iseval: false });
+        }
+        let search = if arguments == 0 { "a=1 `m31`" } else { "a=1 `m31(b=2)`" };
+        let problem = compile(search, &env).problems.into_iter().next().expect("it is refused");
+        assert_eq!((problem.code, &search[problem.range]), ("unknown-macro", &search[4..]), "{each}");
+    }
+}
+
 proptest::proptest! {
     /// Whatever the text, there is an answer.
     #[test]
