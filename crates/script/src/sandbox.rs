@@ -12,8 +12,10 @@ use rustpython_vm::{AsObject, InterpreterBuilder, PyObjectRef, PyResult, Setting
 /// How deep Python calls may nest, as in CPython. Programs share an interpreter: none may raise it for the others.
 pub(crate) const RECURSION_LIMIT: usize = 1000;
 
-/// Modules in Rust that are not there: they inspect other processes or make threads.
-const ABSENT_NATIVE: &[&str] = &["_asyncio", "_remote_debugging", "_interpreters", "_interpchannels", "_interpqueues"];
+/// Modules in Rust that are not there: they inspect other processes or make threads. `_json` panics on some text that is
+/// no JSON; without it `json` does everything in Python.
+const ABSENT_NATIVE: &[&str] =
+    &["_asyncio", "_interpchannels", "_interpqueues", "_interpreters", "_json", "_remote_debugging"];
 
 /// Modules in Python, with all below them, that are not there: they are about processes, the network, files or a
 /// terminal and could only fail later and less clearly.

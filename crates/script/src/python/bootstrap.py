@@ -1,5 +1,6 @@
 """What an interpreter runs first: the importer of modules that are held in memory, and streams without a host."""
 
+import builtins
 import sys
 
 import _io
@@ -88,6 +89,8 @@ def install(sources):
         stream = Nowhere(f"<{name}>")
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
+    # Modules of the standard library that come with the interpreter have no file, but `_strptime` asks for its name.
+    builtins.__file__ = "lib/module.py"
     FileIO.__module__ = "_io"
     _io.FileIO = FileIO
     importer = Importer(sources)
