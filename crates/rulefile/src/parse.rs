@@ -35,6 +35,47 @@ pub struct DuplicateKey {
 /// # Errors
 /// When the text is no YAML, or larger than the limits (depth, nodes) allow.
 pub fn parse(text: &str) -> Result<(Vec<Node>, Vec<DuplicateKey>), YamlError> {
+    let mut error = match parse_strictly(text) {
+        Err(error) if error.message == OUTDENTED => error,
+        result => return result,
+    };
+    let mut mended = text.to_owned();
+    for _ in 0..MAX_MENDED {
+        if !pull_up_bracket(&mut mended, error.offset) {
+            return Err(error);
+        }
+        error = match parse_strictly(&mended) {
+            Err(error) if error.message == OUTDENTED => error,
+            result => return result,
+        };
+    }
+    Err(error)
+}
+
+/// What the parser says of a bracket that closes left of where the YAML specification wants it. PyYAML and Go's parser
+/// allow that, and published rules do it.
+const OUTDENTED: &str = "invalid indentation";
+
+/// How many such brackets are mended in one file.
+const MAX_MENDED: usize = 200;
+
+/// Puts closing brackets that stand alone at the start of a line behind the line before it, without moving anything else:
+/// the line break and the blanks before them change places with them. False if no such bracket stands at `offset`.
+fn pull_up_bracket(text: &mut String, offset: usize) -> bool {
+    let start = text.get(..offset).map_or(0, |before| before.rfind('\n').map_or(0, |at| at + 1));
+    let line = text[start..].lines().next().unwrap_or_default();
+    let blanks = line.len() - line.trim_start_matches(' ').len();
+    let brackets = line[blanks..].bytes().take_while(|byte| matches!(byte, b'}' | b']' | b',')).count();
+    if start == 0 || brackets == 0 {
+        return false;
+    }
+    let end = start + blanks + brackets;
+    let moved = format!("{}\n{}", &text[start + blanks..end], " ".repeat(blanks));
+    text.replace_range(start - 1..end, &moved);
+    true
+}
+
+fn parse_strictly(text: &str) -> Result<(Vec<Node>, Vec<DuplicateKey>), YamlError> {
     let mut builder = Builder { offsets: Offsets::new(text), ..Builder::default() };
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| {

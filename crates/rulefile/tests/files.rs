@@ -55,6 +55,18 @@ fn flow_collections_may_span_lines_and_end_with_a_comma() {
     assert_eq!(node.to_json(), serde_json::json!({"Log": {"a": ["x", "y"], "b": {"c": 403}}}));
 }
 
+/// Seen in published rules: brackets in the column of the key, which PyYAML reads.
+#[test]
+fn closing_brackets_may_stand_left_of_what_they_close() {
+    let text = "Tests:\n  - Log: {\n      \"a\": [\n      1\n    ],\n      \"é\": {\"b\": 2\n    }\n    }\n    Name: n\nLast: x\n";
+    let node = document(text);
+    let expected = serde_json::json!({"Tests": [{"Log": {"a": [1], "é": {"b": 2}}, "Name": "n"}], "Last": "x"});
+    assert_eq!(node.to_json(), expected);
+    let last = node.get("Last").expect("it is there");
+    assert_eq!(&text[last.span.clone()], "x", "places stay");
+    assert!(parse("a: {\n  b: 1\nc: 2\n").is_err());
+}
+
 #[test]
 fn what_would_exhaust_memory_or_stack_is_an_error() {
     let deep = "[".repeat(10_000);
