@@ -12,7 +12,10 @@ const DECIDES: &str = "rule";
 
 /// Codes of faults that only a run shows.
 pub(crate) const CODES: &[(&str, &str)] = &[
-    ("script-exception", "A function of the rule raised an exception; if it is the one that decides, the event is no match."),
+    (
+        "script-exception",
+        "A function of the rule raised an exception; if it is the one that decides, the event is no match.",
+    ),
     ("script-killed", "The rule took too long or too much memory for one event and is not called any more."),
     ("script-load", "The rule's Python could not be loaded, so that it saw no event."),
 ];
