@@ -60,7 +60,7 @@ impl Default for ScanOptions {
             script_timeout_ms: 800,
             script_memory_mib: 1024,
             threads: 1,
-            buffer_mib: 96,
+            buffer_mib: 64,
         }
     }
 }

@@ -8,7 +8,7 @@ use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use masthead_ir::finding::Finding;
 
 /// How many findings are held in memory. One takes some kilobytes.
-const MAX_HELD: usize = 4_096;
+const MAX_HELD: usize = 2_048;
 
 /// How many runs are open at once; more are merged into one.
 const MAX_RUNS: usize = 64;

@@ -73,7 +73,7 @@ impl Span {
         while !self.text.is_char_boundary(start) {
             start -= 1;
         }
-        let mut end = self.end.clamp(start, self.text.len());
+        let mut end = self.end.clamp(start, last.max(start));
         while !self.text.is_char_boundary(end) {
             end += 1;
         }

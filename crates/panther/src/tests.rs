@@ -194,7 +194,7 @@ fn faults_are_told_at_their_place() {
         (with("Enabled: true", "Enabled: maybe", fine), format!("bad-value {yml}:5:10")),
         (with("LogTypes:\n  - Amazon.EKS.Audit\n", "", fine), format!("missing-key {yml}:1:1")),
         (with("    ExpectedResult: false\n", "", fine), format!("missing-key {yml}:36:5")),
-        (with("x", "x", "def rule(event):\n    return (1 +\n"), format!("python-syntax {py}:3:1")),
+        (with("x", "x", "def rule(event):\n    return (1 +\n"), format!("python-syntax {py}:2:16")),
         (with("x", "x", "def rule(event):\n    retrun True\n"), format!("python-syntax {py}:2:12")),
         (with("x", "x", "def title(event):\n    return ''\n"), format!("missing-function {py}:1:1")),
         (with("AnalysisType: rule", "AnalysisType: rul", fine), format!("analysis-type {yml}:1:15")),
@@ -261,7 +261,7 @@ fn faults_of_shared_files_leave_the_rules_alone() {
     assert_eq!(
         told(&set),
         [
-            "python-syntax content/global_helpers/helpers.py:2:1",
+            "python-syntax content/global_helpers/helpers.py:1:19",
             "duplicate-module content/global_helpers/unittest.yml:2:1",
             "data-model-path content/data_models/model.yml:8:11",
             "missing-function content/data_models/model.yml:10:13",

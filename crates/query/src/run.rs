@@ -172,7 +172,7 @@ pub fn run_each(
 }
 
 /// How much memory the operators of one plan may take before they go to temporary files.
-const PLAN_MEMORY: usize = 64 << 20;
+const PLAN_MEMORY: usize = 24 << 20;
 
 /// One thread and no surprises: see ARCHITECTURE.md for why these are switched off.
 fn session() -> Result<SessionState> {

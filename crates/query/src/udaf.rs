@@ -4,7 +4,7 @@
 //! aggregates can be merged wherever they were made.
 
 use std::hash::{Hash, Hasher};
-use std::mem::size_of_val;
+use std::mem::{size_of, size_of_val};
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray};
@@ -22,6 +22,7 @@ use masthead_ir::pipeline::AggregateFunc;
 use crate::accumulate::{Accumulator, result_kind};
 use crate::kind::{Kind, Reader, column};
 use crate::rows::MAX_IDS;
+use rustc_hash::FxHashSet;
 
 /// The aggregate function of the IR.
 pub(crate) fn aggregate(func: AggregateFunc) -> AggregateUDF {
@@ -150,10 +151,13 @@ impl DataFusionAccumulator for Running {
     }
 }
 
+/// Beyond so many ids a set tells whether one is known; most groups have one or two.
+const FEW: usize = 16;
+
 #[derive(Debug, Default)]
 struct Ids {
     order: Vec<Value>,
-    seen: std::collections::HashSet<String>,
+    seen: FxHashSet<Arc<str>>,
 }
 
 impl Ids {
@@ -164,11 +168,29 @@ impl Ids {
                 return;
             }
             for member in reader.value(row).members() {
-                let Value::Text(id) = member else { continue };
-                if self.order.len() < MAX_IDS && self.seen.insert(id.to_string()) {
-                    self.order.push(member.clone());
-                }
+                self.add(member);
             }
+        }
+    }
+
+    fn add(&mut self, member: &Value) {
+        let Value::Text(id) = member else { return };
+        let known = if self.seen.is_empty() { self.order.contains(member) } else { self.seen.contains(id) };
+        if known || self.order.len() >= MAX_IDS {
+            return;
+        }
+        if self.order.is_empty() {
+            self.order.reserve_exact(1);
+        }
+        self.order.push(member.clone());
+        if !self.seen.is_empty() {
+            self.seen.insert(id.clone());
+        } else if self.order.len() > FEW {
+            let texts = self.order.iter().filter_map(|value| match value {
+                Value::Text(id) => Some(id.clone()),
+                _ => None,
+            });
+            self.seen = texts.collect();
         }
     }
 }
@@ -192,7 +214,10 @@ impl DataFusionAccumulator for Ids {
     }
 
     fn size(&self) -> usize {
-        // An audit id is a UUID of 36 letters, kept twice.
-        size_of_val(self) + self.order.len() * 160
+        // An audit id is a UUID of 36 letters, behind two counters; in the set is another pointer to it.
+        size_of_val(self)
+            + self.order.capacity() * size_of::<Value>()
+            + self.order.len() * 64
+            + self.seen.capacity() * 18
     }
 }
