@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use masthead_ir::diagnostic::{Diagnostic, Span};
 use masthead_ir::rule::{CompileOptions, Compiled, RuleSet, Status};
-use masthead_rulefile::{Content, Corpus, Dialect};
+use masthead_rulefile::{Content, Corpus, Dialect, RuleFile};
 
 use crate::EngineError;
 use crate::builtin;
@@ -116,21 +117,34 @@ pub fn load_rules(options: &RuleOptions) -> Result<RuleSet, EngineError> {
         all.tables.extend(set.tables);
         all.diagnostics.extend(set.diagnostics);
     }
-    for (file, _) in corpus.files.iter().zip(claimed).filter(|(_, claimed)| !claimed) {
-        if let Content::Invalid(diagnostic) = &file.content {
-            all.rules.push(Compiled {
-                path: file.path.clone(),
-                rule_id: file.stem().to_owned(),
-                dialect: "unknown",
-                status: Status::Invalid,
-                diagnostics: vec![diagnostic.clone()],
-                rule: None,
-            });
-        }
-    }
+    let unclaimed = corpus.files.iter().zip(claimed).filter(|(_, claimed)| !claimed).map(|(file, _)| file);
+    all.rules.extend(unclaimed.filter_map(|file| refuse(file)));
     all.rules.sort_by(|a, b| (&a.path, &a.rule_id).cmp(&(&b.path, &b.rule_id)));
     select(&mut all, &options.only);
     Ok(all)
+}
+
+/// What is told of a file that no front-end claims: why it cannot be read, or if it was named itself, that it is no rule.
+fn refuse(file: &RuleFile) -> Option<Compiled> {
+    let diagnostic = match &file.content {
+        Content::Invalid(diagnostic) => diagnostic.clone(),
+        Content::Yaml(_) if file.named => {
+            let names: Vec<&str> = FRONT_ENDS.iter().map(|front_end| front_end.dialect.name()).collect();
+            let start = Span { path: file.path.clone(), text: file.text.clone(), start: 0, end: 0 };
+            Diagnostic::error("no-rule", "this is no rule of a language that can be read here")
+                .at(start)
+                .help(format!("there are: {}", names.join(", ")))
+        }
+        _ => return None,
+    };
+    Some(Compiled {
+        path: file.path.clone(),
+        rule_id: file.stem().to_owned(),
+        dialect: "unknown",
+        status: Status::Invalid,
+        diagnostics: vec![diagnostic],
+        rule: None,
+    })
 }
 
 /// Keeps the rules that were asked for.

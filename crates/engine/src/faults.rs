@@ -7,12 +7,15 @@ use masthead_ir::rule::{Script, ScriptError};
 
 /// How many different faults of one rule are told.
 const TOLD: usize = 5;
-/// The function whose exception loses a match; those of all others lose a part of a finding.
+/// The function that is shown where a call was ended by force.
 const DECIDES: &str = "rule";
 
 /// Codes of faults that only a run shows.
 pub(crate) const CODES: &[(&str, &str)] = &[
-    ("script-exception", "A function of the rule raised an exception; for `rule` the event is no match."),
+    (
+        "script-exception",
+        "A function of the rule raised an exception; if it is the one that decides, the event is no match.",
+    ),
     ("script-killed", "The rule took too long or too much memory for one event and is not called any more."),
     ("script-load", "The rule's Python could not be loaded, so that it saw no event."),
 ];
@@ -27,17 +30,19 @@ pub(crate) struct Faults {
 impl Faults {
     /// The program or its library could not be loaded.
     pub(crate) fn load(&mut self, script: &Script, error: &ScriptError) {
-        let fault = Diagnostic::error("script-load", format!("the rule cannot be loaded: {}", error.message));
+        let fault = Diagnostic::error("script-load", format!("the rule cannot be loaded ({})", error.message));
         self.add(fault.at(line(script, error.line)), "", error.line);
     }
 
-    /// A function raised.
-    pub(crate) fn exception(&mut self, script: &Script, error: &ScriptError) {
-        let message = format!("`{}` raised {}", error.function, error.message);
-        let fault = if error.function == DECIDES {
-            Diagnostic::error("script-exception", message).help("an event for which it raises is no match")
-        } else {
+    /// A function raised. Where the event is a match all the same, only a part of the finding is lost.
+    pub(crate) fn exception(&mut self, script: &Script, error: &ScriptError, matched: bool) {
+        let own = !error.function.is_empty() && script.source.contains(&format!("def {}(", error.function));
+        let who = if own { format!("`{}`", error.function) } else { "the rule".to_owned() };
+        let message = format!("{who} raised {}", error.message);
+        let fault = if matched {
             Diagnostic::warning("script-exception", message).help("the finding has the default instead")
+        } else {
+            Diagnostic::error("script-exception", message).help("an event for which it raises is no match")
         };
         self.add(fault.at(line(script, error.line)), &error.function, error.line);
     }

@@ -205,7 +205,7 @@ impl Scripts {
             Outcome::Disabled { .. } => return,
         };
         for error in &verdict.errors {
-            running.faults.exception(&running.script, error);
+            running.faults.exception(&running.script, error, verdict.matched);
         }
         if !verdict.matched {
             return;

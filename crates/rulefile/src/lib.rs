@@ -15,6 +15,7 @@ pub use suggest::suggest;
 
 /// Code and meaning of every diagnostic about a file, whatever dialect it is of.
 pub const CODES: &[(&str, &str)] = &[
+    ("no-rule", "The file was named itself, and is no rule of a language that can be read here."),
     ("unreadable-file", "The file cannot be read, is too long, or is not UTF-8."),
     ("yaml-duplicate-key", "A mapping gives a key twice; the last one counts."),
     ("yaml-syntax", "The file is no YAML."),

@@ -175,6 +175,18 @@ fn python_that_fails_while_it_runs_is_told_once_and_the_others_run() {
             "the rule was stopped at an event: it used more memory than 1024 MiB",
         ),
         (
+            "import sys\n\ndef rule(event):\n    print(\"this goes nowhere\")\n    sys.exit(3)\n",
+            "script-exception",
+            ("rules/bad.py:5:5", "    sys.exit(3)", "    ^^^^^^^^^^^"),
+            "the rule raised SystemExit: 3; 10 times at this line",
+        ),
+        (
+            "while True:\n    pass\n\ndef rule(event):\n    return True\n",
+            "script-load",
+            ("rules/bad.py:1:1", "while True:", "^"),
+            "the rule cannot be loaded (took longer than 800 ms)",
+        ),
+        (
             "import no_such_module\n\ndef rule(event):\n    return True\n",
             "script-load",
             ("rules/bad.py:1:1", "import no_such_module", "^^^^^^^^^^^^^^^^^^^^^"),

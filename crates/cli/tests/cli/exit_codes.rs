@@ -9,6 +9,7 @@ fn folder() -> Folder {
     folder.write("nothing.jsonl", "").write("noise.bin", [0x7f, b'E', 0, 0xff, b'\n', b'x', b'\n']);
     folder.splunk("broken/broken.yml", "a=1 |").write("text/notes.md", "no rules");
     folder.splunk("elsewhere/elsewhere.yml", "| tstats count from datamodel=Web");
+    folder.write("other/other.yml", "title: x\ndetection: {}\n");
     std::fs::create_dir(folder.path().join("empty")).unwrap();
     let off = format!("{}status: deprecated\n", splunk_rule("off", LISTS));
     folder.write("off/off.yml", off);
@@ -66,6 +67,8 @@ fn check() {
         (&["rules"][..], 0, "1 rule: 1 run, 0 partial, 0 unsupported, 0 invalid\n"),
         (&["rules", "broken"], 1, "2 rules: 1 run, 0 partial, 0 unsupported, 1 invalid\n"),
         (&["elsewhere"], 1, "1 rule: 0 run, 0 partial, 1 unsupported, 0 invalid\n"),
+        (&["other/other.yml"], 1, "error[no-rule]: this is no rule of a language that can be read here\n"),
+        (&["other"], 2, "error: there are no rules there\n"),
         (&["text"], 2, "error: there are no rules there\n"),
         (&["empty"], 2, "error: there are no rules there\n"),
         (&["missing"], 2, "error: cannot read missing: No such file or directory (os error 2)\n"),
