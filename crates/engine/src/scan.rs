@@ -87,6 +87,27 @@ fn read_metrics(options: &ScanOptions) -> Result<Option<Arc<MetricsTable>>, Engi
 /// The kept rows of one event source, by window; none where a search sees the whole input.
 type Kept = BTreeMap<Option<Window>, InputBuilder>;
 
+/// The cluster of the events that a pipeline was given, as long as it is one.
+enum OneCluster {
+    All(Option<Arc<str>>),
+    Several,
+}
+
+impl OneCluster {
+    fn add(&mut self, cluster: &Option<Arc<str>>) {
+        if matches!(self, OneCluster::All(known) if known != cluster) {
+            *self = OneCluster::Several;
+        }
+    }
+
+    fn name(&self) -> Option<String> {
+        match self {
+            OneCluster::All(cluster) => cluster.as_deref().map(str::to_owned),
+            OneCluster::Several => None,
+        }
+    }
+}
+
 struct Scan<'p> {
     plan: &'p Plan,
     options: &'p ScanOptions,
@@ -101,6 +122,8 @@ struct Scan<'p> {
     seen: Seen,
     kept: HashMap<(usize, usize), Kept>,
     candidates: HashMap<usize, u64>,
+    /// By pipeline.
+    clusters: HashMap<usize, OneCluster>,
     scripts: Scripts,
     faults: HashMap<usize, String>,
     envelope: Option<Arc<Envelope>>,
@@ -125,6 +148,7 @@ impl<'p> Scan<'p> {
             seen,
             kept: HashMap::new(),
             candidates: HashMap::new(),
+            clusters: HashMap::new(),
             scripts: Scripts::new(plan, options),
             faults: HashMap::new(),
             envelope: None,
@@ -157,10 +181,12 @@ impl<'p> Scan<'p> {
         values: &Values,
         time: Option<Micros>,
         audit_id: &str,
+        cluster: &Option<Arc<str>>,
     ) -> Result<(), String> {
         let Some(rule) = self.plan.pipelines.get(pipeline) else { return Ok(()) };
         let Some(wanted) = rule.sources.get(source) else { return Ok(()) };
         *self.candidates.entry(pipeline).or_default() += 1;
+        self.clusters.entry(pipeline).or_insert_with(|| OneCluster::All(cluster.clone())).add(cluster);
         let windows: Vec<Option<Window>> = match (&rule.windows, time) {
             (Some(windows), Some(time)) => windows.holding(time).into_iter().map(Some).collect(),
             (Some(_), None) => Vec::new(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
-use datafusion::common::{Column as DataFusionColumn, NullHandling, UnnestOptions};
+use datafusion::common::{Column as DataFusionColumn, NullHandling, ScalarValue, UnnestOptions};
 use datafusion::datasource::provider_as_source;
 use datafusion::error::Result;
 use datafusion::functions_aggregate::expr_fn;
@@ -134,6 +134,9 @@ impl Flow {
             let key = Column { name: format!("__mh_by{index}"), kind: self.kind(field).unwrap_or(Kind::Text) };
             let expr = if key.kind == Kind::List && aggregation.dedup_values {
                 functions.map(&Map::Distinct(field.clone()), Kind::List, &names)?
+            } else if self.kind(field).is_none() {
+                // No row has it, so that no row is in a group.
+                lit(ScalarValue::Utf8(None))
             } else {
                 col(field)
             };
@@ -193,7 +196,7 @@ impl Flow {
             AggregateInput::Field(name) => {
                 return Ok(match self.kind(name) {
                     Some(kind) => (kind, col(name)),
-                    None => (Kind::Text, lit(datafusion::common::ScalarValue::Utf8(None))),
+                    None => (Kind::Text, lit(ScalarValue::Utf8(None))),
                 });
             }
             AggregateInput::Expr(expr) if aggregate.func == masthead_ir::pipeline::AggregateFunc::Count => {

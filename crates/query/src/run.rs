@@ -117,6 +117,8 @@ pub struct Output {
     pub emptied_by: Option<String>,
     /// Whether places of addresses were asked for, and there is no database.
     pub geoip_missing: bool,
+    /// Whether measurements were asked for, and there is no metrics table.
+    pub metrics_missing: bool,
     /// Whether an inner pipeline gave more rows than are used.
     pub truncated: bool,
     /// Lookup tables that it wrote: name, rows, whether they are added.
@@ -283,7 +285,10 @@ impl<'r> Run<'r> {
                 let range = metrics.range.as_ref().unwrap_or(&self.context.range);
                 let rows = match &self.resources.metrics {
                     Some(table) => table.rows(metrics, range, self.context.now).map_err(DataFusionError::Plan)?,
-                    None => Rows::default(),
+                    None => {
+                        self.output.metrics_missing = true;
+                        Rows::default()
+                    }
                 };
                 Ok(State::Rows(rows))
             }

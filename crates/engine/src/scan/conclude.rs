@@ -2,12 +2,13 @@
 
 use std::hash::BuildHasher;
 
+use masthead_ir::finding::Finding;
 use masthead_ir::rule::Rule;
 use masthead_ir::time::{Micros, TimeRange, TimeSpec};
 use masthead_query::{Input, Output, Resources, ResultRow, RunContext};
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
-use super::{Kept, Scan};
+use super::{Kept, OneCluster, Scan};
 use crate::EngineError;
 use crate::finding;
 use crate::options::Windows as WindowMode;
@@ -87,7 +88,14 @@ impl Scan<'_> {
         if windows.is_empty() && (rule.windows.is_none() || self.options.windows == WindowMode::Whole) {
             windows.push(None);
         }
-        let mut found = Found { rule, window: String::new(), count: 0, twins: FxHashMap::default(), failed: None };
+        let mut found = Found {
+            rule,
+            window: String::new(),
+            cluster: self.clusters.get(&index).and_then(OneCluster::name),
+            count: 0,
+            twins: FxHashMap::default(),
+            failed: None,
+        };
         for window in windows {
             let inputs: Result<Vec<Input>, _> = kept
                 .iter_mut()
@@ -126,6 +134,7 @@ impl Scan<'_> {
 struct Found<'r> {
     rule: &'r PipelineRule,
     window: String,
+    cluster: Option<String>,
     count: u64,
     /// How many rows had one key, by a hash of it.
     twins: FxHashMap<u64, u64>,
@@ -143,7 +152,7 @@ impl Found<'_> {
         let twin = self.twins.entry(FxBuildHasher.hash_one(&key)).or_default();
         let finding = finding::from_row(&self.rule.rule, row, &key, &self.window, *twin);
         *twin += 1;
-        self.failed = findings.add(finding).err();
+        self.failed = findings.add(Finding { cluster: self.cluster.clone(), ..finding }).err();
     }
 }
 
@@ -152,10 +161,13 @@ fn tell(output: Output, resources: &mut Resources, problems: &mut Vec<String>, c
     if output.geoip_missing {
         conclusion.note("places of addresses are empty: no database was given with --geoip");
     }
+    if output.metrics_missing {
+        problems.push("it reads metrics, and none were given with --metrics".to_owned());
+    }
     if output.truncated {
         problems.push("an inner search gave more than 50,000 rows; the rest was not used".to_owned());
     }
-    if let Some(field) = &output.emptied_by {
+    if let Some(field) = output.emptied_by.as_ref().filter(|_| !output.metrics_missing) {
         problems.push(format!("no row had `{field}`, by which it groups, so that every row was dropped"));
     }
     for (name, table, append) in output.written {

@@ -143,7 +143,9 @@ impl Scan<'_> {
             match want {
                 Want::Script(script) => self.scripts.candidate(self.plan, script, &event, time, &audit_id),
                 Want::Row { pipeline, source, values } => {
-                    let kept = values.and_then(|values| self.keep((pipeline, source), &values, time, &audit_id));
+                    let cluster = &event.envelope.cluster;
+                    let kept =
+                        values.and_then(|values| self.keep((pipeline, source), &values, time, &audit_id, cluster));
                     if let Err(error) = kept {
                         self.faults.entry(pipeline).or_insert(error);
                     }

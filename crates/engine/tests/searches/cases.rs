@@ -90,6 +90,8 @@ pub(crate) const AGGREGATES: &[(&str, &str)] = &[
     ("id=* | stats count", r#"[{"count":3}]"#),
     ("id=none | stats count", r#"[{"count":0}]"#),
     ("id=none | stats count by id", "[]"),
+    ("| inputlookup places | stats count by gone", "[]"),
+    ("| inputlookup places | stats values(gone) as v count by site gone", "[]"),
     ("id=* | stats count by site", r#"[{"site":"a","count":1},{"site":"c","count":1}]"#),
     ("id=* | stats count by tags{}", r#"[{"tags{}":"x","count":2},{"tags{}":"y","count":1},{"tags{}":"z","count":1}]"#),
     ("id=* | stats count(eval(code=403)) as c dc(code) as d", r#"[{"c":2,"d":2}]"#),
@@ -219,4 +221,5 @@ pub(crate) const REFUSED: &[(&str, &str)] = &[
     ("id=1 | inputlookup place", "did you mean `places`"),
     ("id=1 | streamstats window=2 count by id", "global=f"),
     ("id=1 | bin span=x _time", "no span"),
+    ("id=1 | stats count by", "after `by`"),
 ];

@@ -18,6 +18,9 @@ pub(super) fn parse(text: &str, words: &[Token], end: usize) -> Result<Aggregati
             at += 1;
         } else if token.kind == Kind::Word && token.text.eq_ignore_ascii_case("by") {
             found.by = words[at + 1..].iter().filter(|t| t.kind != Kind::Sign).map(|t| t.text.clone()).collect();
+            if found.by.is_empty() {
+                return Err(Problem::syntax("expected a field after `by`", token.range.clone()));
+            }
             break;
         } else if next.is_some_and(|next| next.kind == Kind::Sign && next.text == "=") {
             let on = words.get(at + 2).is_some_and(|value| matches!(value.text.as_str(), "t" | "true" | "1"));
