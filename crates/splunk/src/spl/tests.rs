@@ -1,6 +1,9 @@
+use masthead_ir::Value;
+use masthead_ir::eval::Row;
 use masthead_ir::expr::{Expr, FieldPath};
 use masthead_ir::pattern::Pattern;
 use masthead_ir::pipeline::Source;
+use proptest::strategy::Strategy;
 
 use super::*;
 
@@ -159,5 +162,153 @@ proptest::proptest! {
         "'", ",", "rex", "sort -", "*", "```", "IN", "rename a as", "lookup paths path AS", "-", ".", "if(", "bin span=1h _time",
     ]), 0..24), glue in proptest::sample::select(vec!["", " "])) {
         let _ = compile(&words.join(glue), &environment());
+    }
+}
+
+/// A condition as it is meant.
+#[derive(Debug, Clone)]
+enum Meant {
+    Test(char),
+    Not(Box<Meant>),
+    And(Vec<Meant>),
+    Or(Vec<Meant>),
+}
+
+/// How the operators of a language bind.
+#[derive(Clone, Copy)]
+struct Language {
+    /// Whether OR binds tighter than AND.
+    or_first: bool,
+    /// Written between conditions that must both hold.
+    and: &'static str,
+}
+
+impl Meant {
+    /// How tight it binds; what binds less needs parentheses.
+    fn strength(&self, language: Language) -> u8 {
+        match (self, language.or_first) {
+            (Meant::Test(_), _) => 3,
+            (Meant::Not(_), _) => 2,
+            (Meant::Or(_), true) | (Meant::And(_), false) => 1,
+            (Meant::And(_), true) | (Meant::Or(_), false) => 0,
+        }
+    }
+
+    /// Its text with no more parentheses than are needed.
+    fn text(&self, language: Language) -> String {
+        let inside = |part: &Meant, least: u8| {
+            let text = part.text(language);
+            if part.strength(language) < least { format!("({text})") } else { text }
+        };
+        let joined = |parts: &[Meant], sign: &str| {
+            let least = self.strength(language) + 1;
+            parts.iter().map(|part| inside(part, least)).collect::<Vec<_>>().join(sign)
+        };
+        match self {
+            Meant::Test(name) => format!("{name}=1"),
+            Meant::Not(part) => format!("NOT {}", inside(part, 2)),
+            Meant::And(parts) => joined(parts, language.and),
+            Meant::Or(parts) => joined(parts, " OR "),
+        }
+    }
+
+    fn holds(&self, true_ones: &str) -> bool {
+        match self {
+            Meant::Test(name) => true_ones.contains(*name),
+            Meant::Not(part) => !part.holds(true_ones),
+            Meant::And(parts) => parts.iter().all(|part| part.holds(true_ones)),
+            Meant::Or(parts) => parts.iter().any(|part| part.holds(true_ones)),
+        }
+    }
+}
+
+fn meant() -> impl Strategy<Value = Meant> {
+    let test = proptest::sample::select(vec!['a', 'b', 'c', 'd']).prop_map(Meant::Test);
+    test.prop_recursive(5, 40, 3, |part| {
+        let several = || proptest::collection::vec(part.clone(), 2..4);
+        proptest::prop_oneof![
+            part.clone().prop_map(|part| Meant::Not(Box::new(part))),
+            several().prop_map(Meant::And),
+            several().prop_map(Meant::Or),
+        ]
+    })
+}
+
+/// A row in which each letter is a field: `1` if it is among the true ones, else `0`.
+struct Letters<'t>(&'t str);
+
+impl Row for Letters<'_> {
+    fn get(&self, field: &FieldPath) -> Value {
+        Value::text(if self.0.contains(&field.to_string()) { "1" } else { "0" })
+    }
+}
+
+fn holds(expr: &Expr, row: &dyn Row) -> bool {
+    masthead_ir::eval::truth(expr, row, &masthead_ir::eval::Context { now: 0 }) == Some(true)
+}
+
+fn compiled(search: &str) -> Pipeline {
+    let compiled = compile(search, &environment());
+    compiled.pipeline.unwrap_or_else(|| panic!("{search}: {:?}", compiled.problems))
+}
+
+const SUBSETS: [&str; 16] =
+    ["", "a", "b", "c", "d", "ab", "ac", "ad", "bc", "bd", "cd", "abc", "abd", "acd", "bcd", "abcd"];
+
+/// One value of the field `f`.
+struct Field<'t>(&'t str);
+
+impl Row for Field<'_> {
+    fn get(&self, field: &FieldPath) -> Value {
+        if field.to_string() == "f" { Value::text(self.0) } else { Value::Absent }
+    }
+}
+
+/// What the manual says of `*`, slowly: any run of characters, letter case ignored.
+fn matches_slowly(glob: &[char], text: &[char]) -> bool {
+    match glob.split_first() {
+        None => text.is_empty(),
+        Some(('*', rest)) => (0..=text.len()).any(|skip| matches_slowly(rest, &text[skip..])),
+        Some((letter, rest)) => text
+            .split_first()
+            .is_some_and(|(first, left)| letter.eq_ignore_ascii_case(first) && matches_slowly(rest, left)),
+    }
+}
+
+proptest::proptest! {
+    /// Searches: parentheses, NOT, OR, AND; beside each other is AND (Splunk Search Manual, "Boolean expressions").
+    #[test]
+    fn searches_mean_what_their_precedence_says(meant in meant(), spelled in proptest::bool::ANY) {
+        let and = if spelled { " AND " } else { " " };
+        let text = meant.text(Language { or_first: true, and });
+        let Source::Events { filter, .. } = compiled(&text).source else { panic!("{text} reads events") };
+        for subset in SUBSETS {
+            proptest::prop_assert_eq!(holds(&filter, &Letters(subset)), meant.holds(subset), "{} of {}", text, subset);
+        }
+    }
+
+    /// Expressions: NOT, AND, OR (Splunk Search Reference, "where").
+    #[test]
+    fn expressions_mean_what_their_precedence_says(meant in meant()) {
+        let text = meant.text(Language { or_first: false, and: " AND " });
+        let pipeline = compiled(&format!("a=1 | where {text}"));
+        let Some(Stage::Filter(filter)) = pipeline.stages.first() else { panic!("{text} is a filter") };
+        for subset in SUBSETS {
+            proptest::prop_assert_eq!(holds(filter, &Letters(subset)), meant.holds(subset), "{} of {}", text, subset);
+        }
+    }
+
+    /// `*` stands for any run of characters, wherever it is, in quotes or not, in a list or not.
+    #[test]
+    fn wildcards_match_any_run(glob in "[aAb1*]{1,6}", text in "[aAb1]{0,6}") {
+        let plain = glob.chars().collect::<Vec<_>>();
+        // `*` alone asks for a value, and the empty text is one.
+        let expected = matches_slowly(&plain, &text.chars().collect::<Vec<_>>());
+        for search in [format!("f={glob}"), format!("f=\"{glob}\""), format!("f IN (zz, {glob})")] {
+            // Numbers are equal by value, which is told elsewhere.
+            proptest::prop_assume!(glob.contains('*') || glob.parse::<f64>().is_err());
+            let Source::Events { filter, .. } = compiled(&search).source else { panic!("{search} reads events") };
+            proptest::prop_assert_eq!(holds(&filter, &Field(&text)), expected, "{} of {:?}", search, text);
+        }
     }
 }
