@@ -154,6 +154,15 @@ pub fn run_each(
     context: &RunContext,
     each: &mut dyn FnMut(ResultRow),
 ) -> Result<Output, QueryError> {
+    if matches!(pipeline.source, Source::Events { .. })
+        && inputs.first().is_some_and(|input| input.count == 0)
+        && of_nothing_comes_nothing(&pipeline.stages)
+    {
+        return Ok(Output::default());
+    }
+    if matches!(pipeline.source, Source::Metrics(_)) && inputs.is_empty() && resources.metrics.is_none() {
+        return Ok(Output { metrics_missing: true, ..Output::default() });
+    }
     let mut run = Run::new(inputs, resources, context)?;
     let stages = &pipeline.stages;
     let end = |error: &DataFusionError| QueryError::stage(stages.len(), error);
@@ -564,6 +573,16 @@ fn looks_at_one_row(stage: &Stage) -> bool {
         | Stage::Lookup(_) => true,
         _ => false,
     }
+}
+
+/// Whether stages that are given no rows give none: most searches of a scan have no event to look at, and planning them
+/// would take longer than reading a megabyte of log.
+fn of_nothing_comes_nothing(stages: &[Stage]) -> bool {
+    stages.iter().all(|stage| match stage {
+        Stage::Aggregate(aggregation) => !aggregation.by.is_empty(),
+        Stage::Pivot(_) | Stage::Append(_) | Stage::AppendPipe(_) | Stage::WriteTable { .. } => false,
+        _ => true,
+    })
 }
 
 /// Whether the order of events can be seen in what these stages give.
