@@ -35,29 +35,56 @@ pub struct DuplicateKey {
 /// # Errors
 /// When the text is no YAML, or larger than the limits (depth, nodes) allow.
 pub fn parse(text: &str) -> Result<(Vec<Node>, Vec<DuplicateKey>), YamlError> {
-    let mut error = match parse_strictly(text) {
-        Err(error) if error.message == OUTDENTED => error,
-        result => return result,
-    };
-    let mut mended = text.to_owned();
+    let mut mended: Option<String> = None;
     for _ in 0..MAX_MENDED {
-        if !pull_up_bracket(&mut mended, error.offset) {
+        let error = match parse_strictly(mended.as_deref().unwrap_or(text)) {
+            Err(error) => error,
+            parsed => return parsed,
+        };
+        let mut next = mended.take().unwrap_or_else(|| text.to_owned());
+        let changed = match error.message.as_str() {
+            OUTDENTED_BRACKET => pull_up_bracket(&mut next, error.offset),
+            OUTDENTED_QUOTE => join_quoted_lines(&mut next, error.offset),
+            _ => false,
+        };
+        if !changed {
             return Err(error);
         }
-        error = match parse_strictly(&mended) {
-            Err(error) if error.message == OUTDENTED => error,
-            result => return result,
-        };
+        mended = Some(next);
     }
-    Err(error)
+    parse_strictly(text)
 }
 
-/// What the parser says of a bracket that closes left of where the YAML specification wants it. PyYAML and Go's parser
-/// allow that, and published rules do it.
-const OUTDENTED: &str = "invalid indentation";
+/// What the parser says of a bracket that closes, or a quoted text that goes on, left of where the YAML specification
+/// wants it. PyYAML and Go's parser allow both, and published rules do it.
+const OUTDENTED_BRACKET: &str = "invalid indentation";
+const OUTDENTED_QUOTE: &str = "invalid indentation in quoted scalar";
 
-/// How many such brackets are mended in one file.
+/// How often one file is mended.
 const MAX_MENDED: usize = 200;
+
+/// Writes a blank for every line break of a quoted text behind which a line begins at the margin: YAML reads both as a
+/// blank. False if there is none.
+fn join_quoted_lines(text: &mut String, offset: usize) -> bool {
+    let bytes = text.as_bytes();
+    let Some(&quote) = bytes.get(offset).filter(|quote| matches!(quote, b'\'' | b'"')) else { return false };
+    let mut breaks = Vec::new();
+    let mut at = offset + 1;
+    while let Some(&byte) = bytes.get(at) {
+        match byte {
+            b'\\' if quote == b'"' => at += 1,
+            _ if byte == quote && quote == b'\'' && bytes.get(at + 1) == Some(&quote) => at += 1,
+            _ if byte == quote => break,
+            b'\n' if bytes.get(at + 1).is_some_and(|next| !next.is_ascii_whitespace()) => breaks.push(at),
+            _ => {}
+        }
+        at += 1;
+    }
+    for at in &breaks {
+        text.replace_range(at..&(at + 1), " ");
+    }
+    !breaks.is_empty()
+}
 
 /// Puts closing brackets that stand alone at the start of a line behind the line before it, without moving anything else:
 /// the line break and the blanks before them change places with them. False if no such bracket stands at `offset`.

@@ -67,6 +67,18 @@ fn closing_brackets_may_stand_left_of_what_they_close() {
     assert!(parse("a: {\n  b: 1\nc: 2\n").is_err());
 }
 
+/// Seen in published rules: quoted text that goes on at the margin, which PyYAML reads.
+#[test]
+fn quoted_text_may_go_on_at_the_margin() {
+    let text = "search: 'it''s `x`\n| stats count\n| where \"a\"'\nname: \"a \\\" b\nc\"\nlast: y\n";
+    let node = document(text);
+    let expected =
+        serde_json::json!({"search": "it's `x` | stats count | where \"a\"", "name": "a \" b c", "last": "y"});
+    assert_eq!(node.to_json(), expected);
+    assert_eq!(&text[node.get("last").expect("it is there").span.clone()], "y", "places stay");
+    assert!(parse("a: 'b\nc").is_err());
+}
+
 #[test]
 fn what_would_exhaust_memory_or_stack_is_an_error() {
     let deep = "[".repeat(10_000);

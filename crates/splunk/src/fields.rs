@@ -41,10 +41,11 @@ impl<'f> Reader<'f> {
         found
     }
 
-    /// A whole number.
+    /// A whole number, also one that is written with a fraction of zero.
     pub(crate) fn integer(&mut self, parent: &Node, key: &str) -> Option<i64> {
         let node = parent.get(key).filter(|node| !node.is_null())?;
-        let number = node.as_i64();
+        let whole = |float: &f64| float.fract() == 0.0 && float.abs() < 1e15;
+        let number = node.as_i64().or_else(|| node.as_f64().filter(whole).map(|float| float as i64));
         if number.is_none() {
             self.wrong_type(node, key, "a whole number");
         }

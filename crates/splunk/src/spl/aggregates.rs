@@ -71,6 +71,13 @@ fn one(text: &str, words: &[Token], at: usize, end: usize, found: &mut Vec<Aggre
         };
         name = alias.text.clone();
         next += 2;
+        // `as a(b)` is one name, as long as nothing stands between its parts.
+        let mut end = alias.range.end;
+        while let Some(part) = words.get(next).filter(|part| part.range.start == end && part.text != ",") {
+            name.push_str(&part.text);
+            end = part.range.end;
+            next += 1;
+        }
     }
     found.push(Aggregate { func, input, name });
     Ok(next)

@@ -52,8 +52,7 @@ pub(super) fn expand(search: &str, env: &Environment) -> Result<Expanded, Proble
     let mut out = Expanded::default();
     let mut calls = Calls { env, chain: Vec::new(), count: 0, used: BTreeSet::new() };
     let mut at = 0;
-    while let Some(found) = search[at..].find('`') {
-        let start = at + found;
+    while let Some(start) = next_call(search, at) {
         out.push(&search[at..start], at..start, true);
         if search[start..].starts_with("```") {
             let close = search[start + 3..].find("```");
@@ -78,6 +77,21 @@ pub(super) fn expand(search: &str, env: &Environment) -> Result<Expanded, Proble
     out.push(&search[at..], at..search.len(), true);
     out.macros = calls.used;
     Ok(out)
+}
+
+/// The next backtick outside of double quotes: in them it is a letter like any other. A quote that is not closed is none.
+fn next_call(search: &str, from: usize) -> Option<usize> {
+    let mut at = from;
+    loop {
+        let rest = search.get(at..)?;
+        let found = at + rest.find(['`', '"', '\\'])?;
+        at = match search.as_bytes()[found] {
+            b'`' => return Some(found),
+            b'"' => super::lex::quoted_end(search, found, search.len()).map_or(found + 1, |end| end + 1),
+            // What a backslash stands before is no quote.
+            _ => found + 1 + search[found + 1..].chars().next().map_or(0, char::len_utf8),
+        };
+    }
 }
 
 fn unknown(message: String, range: Range<usize>) -> Problem {
