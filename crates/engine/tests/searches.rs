@@ -127,6 +127,13 @@ fn options_change_what_the_manual_leaves_open() {
     let search = "tags{}!=x | table id";
     check(search, cases::EVENTS, &[("splunk.mv-not-equal", "some")], r#"[{"id":"1"},{"id":"3"}]"#);
     check(search, cases::EVENTS, &[("splunk.mv-not-equal", "every")], r#"[{"id":"3"}]"#);
+    let search = "id=3 | fillnull | stats count by id site gone | rename gone as g";
+    check(search, cases::EVENTS, &[("splunk.fillnull", "strict")], "[]");
+    let filled = r#"[{"id":"3","site":"0","g":"0","count":1}]"#;
+    check(search, cases::EVENTS, &[("splunk.fillnull", "lenient")], filled);
+    let search = "id=1 | iplocation ip | stats count by Country";
+    check(search, cases::EVENTS, &[("splunk.iplocation-unknown", "empty")], r#"[{"Country":"","count":1}]"#);
+    check(search, cases::EVENTS, &[("splunk.iplocation-unknown", "absent")], "[]");
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod expand;
 mod generate;
 mod lex;
 mod nested;
+mod options;
 mod search;
 mod series;
 #[cfg(test)]
@@ -16,17 +17,11 @@ mod words;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use masthead_ir::pattern::Differs;
 use masthead_ir::pipeline::{Pipeline, Source, Stage};
 use masthead_ir::{Expr, Level};
 
-/// Options by name: values, default, meaning. Each stands for a point on which the manual is silent.
-pub const OPTIONS: &[(&str, &str, &str, &str)] = &[(
-    "splunk.mv-not-equal",
-    "some, every",
-    "some",
-    "whether `field!=value` holds for a field of several values if some of them differ, or only if every one does",
-)];
+pub use options::OPTIONS;
+use options::Options;
 
 /// How long a search may be.
 const MAX_SEARCH: usize = 256 << 10;
@@ -102,12 +97,6 @@ impl Problem {
     }
 }
 
-/// Options as they were chosen.
-#[derive(Debug, Clone, Copy)]
-struct Options {
-    not_equal: Differs,
-}
-
 struct Compiler<'e> {
     env: &'e Environment,
     options: Options,
@@ -133,7 +122,7 @@ pub fn compile(text: &str, env: &Environment) -> Compilation {
         }
     };
     result.macros_used = expanded.macros.clone();
-    let options = Options { not_equal: search::not_equal(env.options.get("splunk.mv-not-equal").map(String::as_str)) };
+    let options = Options::of(&env.options);
     let mut compiler =
         Compiler { env, options, lookups_used: BTreeSet::new(), lookups_written: BTreeSet::new(), depth: 0 };
     match compiler.pipeline(&expanded.text, 0..expanded.text.len()) {
@@ -253,6 +242,7 @@ impl Compiler<'_> {
             let name = command_name(text, range)?;
             stages.extend(commands::compile(self, text, &name, name.range.end..range.end)?);
         }
+        *stages = self.options.apply(std::mem::take(stages));
         Ok(())
     }
 

@@ -1,11 +1,12 @@
 //! Search expressions (Splunk Search Reference, "search"): OR binds tighter than AND, words beside each other are ANDed.
 
 use masthead_ir::expr::{Expr, FieldPath};
-use masthead_ir::pattern::{Case, Differs, OrderOp, Pattern};
+use masthead_ir::pattern::{Case, OrderOp, Pattern};
 use masthead_ir::time::{TimeRange, parse_spec};
 
+use super::Problem;
 use super::lex::{Kind, Token, unescape};
-use super::{Options, Problem};
+use super::options::Options;
 
 /// How deep parentheses may nest.
 const MAX_DEPTH: usize = 100;
@@ -270,9 +271,4 @@ fn pattern(text: &str) -> Pattern {
         return Pattern::Cidr { net, literal: text.to_owned() };
     }
     Pattern::Text { text: text.to_owned(), case: Case::Folded, numeric: true }
-}
-
-/// How several values of a field are told apart from a literal, by name.
-pub(super) fn not_equal(value: Option<&str>) -> Differs {
-    if value == Some("every") { Differs::EveryValue } else { Differs::SomeValue }
 }
