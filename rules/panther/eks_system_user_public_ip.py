@@ -12,14 +12,16 @@ def is_public(text):
         return False
 
 
-def from_amazon(event):
+def from_amazon(event, caller):
+    """Whether the caller's own address, and not one that the request is about, belongs to Amazon."""
     tables = event.get("p_enrichment") or {}
     for row in (tables.get("ipinfo_asn") or {}).get("sourceIPs") or []:
-        if row.get("domain") in ("amazon.com", "amazonaws.com"):
+        if row.get("p_match") == caller and row.get("domain") in ("amazon.com", "amazonaws.com"):
             return True
     for rows in (tables.get("MISP Warning Lists") or {}).values():
         for row in rows:
-            if any("aws" in (named.get("id") or "") for named in row.get("warning_lists") or []):
+            lists = row.get("warning_lists") or []
+            if row.get("p_match") == caller and any("aws" in (named.get("id") or "") for named in lists):
                 return True
     return False
 
@@ -35,10 +37,11 @@ def rule(event):
     # The add-on manager runs in a Lambda function outside of the cluster's network.
     if username == "eks:addon-manager":
         return False
-    if NODE_GROUPS <= set(event.deep_get("user", "groups", default=[])) and from_amazon(event):
-        return False
     addresses = event.get("sourceIPs", [])
-    return len(addresses) > 0 and is_public(addresses[0])
+    if not addresses or not is_public(addresses[0]):
+        return False
+    is_node = NODE_GROUPS <= set(event.deep_get("user", "groups", default=[]))
+    return not (is_node and from_amazon(event, addresses[0]))
 
 
 def title(event):

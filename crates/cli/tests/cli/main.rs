@@ -9,3 +9,4 @@ mod fixture;
 mod forms;
 mod inputs;
 mod repeatable;
+mod seeds;
