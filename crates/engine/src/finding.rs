@@ -223,14 +223,20 @@ pub(crate) fn from_group(rule: &Rule, group: &Group, alert: bool) -> Finding {
         first_seen: rfc3339(group.first),
         last_seen: rfc3339(group.last),
         count: group.count,
-        entities: Vec::new(),
+        entities: group.entities.iter().map(indicator).collect(),
         attack: rule.attack.clone(),
         audit_ids: group.audit_ids.clone(),
-        audit_id_count: group.count,
+        audit_id_count: group.audit_id_count(),
         cluster: group.cluster.clone(),
         fields: verdict.context.clone().unwrap_or_default(),
         details,
     }
+}
+
+/// Users may be victims; addresses and the like point at somebody. A script gives no score.
+fn indicator((kind, value): &(String, String)) -> Entity {
+    let role = if kind == "user" { EntityRole::Risk } else { EntityRole::Threat };
+    Entity { entity_type: kind.clone(), value: value.clone(), role, risk_score: None, message: None }
 }
 
 fn severity_named(name: &str) -> Option<Severity> {

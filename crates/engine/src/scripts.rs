@@ -212,7 +212,7 @@ impl Scripts {
         }
         running.matches += 1;
         let Origin { time, audit_id, cluster, .. } = origin;
-        running.grouping.add(Match { time, audit_id, cluster, summary: Vec::new(), verdict });
+        running.grouping.add(Match { time, audit_id, cluster, verdict });
     }
 }
 

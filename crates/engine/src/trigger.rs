@@ -1,13 +1,21 @@
 //! From the matches of a script to findings: dedup strings, periods, thresholds.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::BuildHasher;
 
 use masthead_ir::finding::MAX_EVIDENCE;
 use masthead_ir::rule::{ScriptVerdict, Trigger};
 use masthead_ir::time::Micros;
+use rustc_hash::{FxBuildHasher, FxHashSet};
 
 /// How many different values of a summary field are kept.
 const MAX_SUMMARY_VALUES: usize = 50;
+
+/// How many entities a finding names.
+const MAX_ENTITIES: usize = 100;
+
+/// Up to how many different audit ids are counted exactly.
+const MAX_COUNTED: usize = 1_000;
 
 /// Matches of one dedup string that belong together.
 #[derive(Debug, Clone)]
@@ -22,6 +30,10 @@ pub(crate) struct Group {
     pub(crate) count: u64,
     /// Audit ids, the first ones.
     pub(crate) audit_ids: Vec<String>,
+    /// Hashes of different audit ids, as long as they are few.
+    seen: FxHashSet<u64>,
+    /// Types and values of indicators, the first ones by order.
+    pub(crate) entities: BTreeSet<(String, String)>,
     /// Clusters of the matches, if all are of one.
     pub(crate) cluster: Option<String>,
     /// What the script said of the match that came first in time.
@@ -39,8 +51,6 @@ pub(crate) struct Match {
     pub(crate) audit_id: String,
     /// Its cluster.
     pub(crate) cluster: Option<String>,
-    /// Values of the summary fields.
-    pub(crate) summary: Vec<(String, String)>,
     /// What the script said.
     pub(crate) verdict: ScriptVerdict,
 }
@@ -97,6 +107,8 @@ impl Group {
             last: found.time,
             count: 0,
             audit_ids: Vec::new(),
+            seen: FxHashSet::default(),
+            entities: BTreeSet::new(),
             cluster: found.cluster.clone(),
             verdict: found.verdict.clone(),
             summary: BTreeMap::new(),
@@ -105,8 +117,15 @@ impl Group {
         group
     }
 
-    fn add(&mut self, found: Match) {
+    /// How many different audit ids there are: exact up to some, then the number of matches.
+    pub(crate) fn audit_id_count(&self) -> u64 {
+        if self.seen.len() < MAX_COUNTED { self.seen.len() as u64 } else { self.count }
+    }
+
+    fn add(&mut self, mut found: Match) {
         self.count += 1;
+        let (summary, entities) =
+            (std::mem::take(&mut found.verdict.summary), std::mem::take(&mut found.verdict.entities));
         if found.time < self.first {
             self.first = found.time;
             self.verdict = found.verdict;
@@ -115,13 +134,23 @@ impl Group {
         if self.cluster != found.cluster {
             self.cluster = None;
         }
+        if self.seen.len() < MAX_COUNTED && !found.audit_id.is_empty() {
+            self.seen.insert(FxBuildHasher.hash_one(&found.audit_id));
+        }
         if self.audit_ids.len() < MAX_EVIDENCE && !self.audit_ids.contains(&found.audit_id) {
             self.audit_ids.push(found.audit_id);
         }
-        for (field, value) in found.summary {
+        for (field, found) in summary {
             let values = self.summary.entry(field).or_default();
-            if values.len() < MAX_SUMMARY_VALUES || values.contains_key(&value) {
-                *values.entry(value).or_default() += 1;
+            for value in found {
+                if values.len() < MAX_SUMMARY_VALUES || values.contains_key(&value) {
+                    *values.entry(value).or_default() += 1;
+                }
+            }
+        }
+        for entity in entities {
+            if self.entities.len() < MAX_ENTITIES {
+                self.entities.insert(entity);
             }
         }
     }
@@ -138,13 +167,7 @@ mod tests {
         let mut grouping = Grouping::new(&trigger);
         for (minute, dedup) in matches {
             let verdict = ScriptVerdict { matched: true, dedup: Some((*dedup).to_owned()), ..ScriptVerdict::default() };
-            grouping.add(Match {
-                time: minute * MINUTE,
-                audit_id: format!("{minute}"),
-                cluster: None,
-                summary: Vec::new(),
-                verdict,
-            });
+            grouping.add(Match { time: minute * MINUTE, audit_id: format!("{minute}"), cluster: None, verdict });
         }
         grouping.finish().into_iter().map(|g| (g.dedup, g.first / MINUTE, g.count)).collect()
     }

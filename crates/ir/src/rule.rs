@@ -105,6 +105,10 @@ pub struct ScriptVerdict {
     pub destinations: Option<Vec<String>>,
     /// Fields for the person who looks at it.
     pub context: Option<serde_json::Map<String, serde_json::Value>>,
+    /// Values of the fields that the trigger sums up, by field.
+    pub summary: BTreeMap<String, Vec<String>>,
+    /// Type and value of users, addresses and other indicators in the event.
+    pub entities: Vec<(String, String)>,
     /// Errors by function name (`rule`, `title`, …): exception type, message, line.
     pub errors: Vec<ScriptError>,
 }

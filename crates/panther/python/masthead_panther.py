@@ -22,6 +22,17 @@ _SEVERITIES = {
     "CRITICAL": "critical",
 }
 _KUBERNETES_LOG_TYPE = "Amazon.EKS.Audit"
+_ENTITIES = {
+    "p_any_usernames": "user",
+    "p_any_emails": "email_address",
+    "p_any_ip_addresses": "ip_address",
+    "p_any_domain_names": "domain",
+    "p_any_aws_arns": "aws_arn",
+    "p_any_aws_account_ids": "aws_account",
+    "p_any_md5_hashes": "file_hash",
+    "p_any_sha1_hashes": "file_hash",
+    "p_any_sha256_hashes": "file_hash",
+}
 _models = {}
 
 
@@ -39,6 +50,10 @@ def judge(module, event, envelope, config):
         verdict["matched"] = bool(matched)
         if matched:
             _describe(module, view, config, verdict, errors)
+            verdict["summary"] = {name: _summed_up(record, name) for name in config.get("summary") or ()}
+            verdict["entities"] = [
+                (kind, value) for name, kind in _ENTITIES.items() for value in _strings(record.get(name))[:_LIMIT]
+            ]
     finally:
         for name, existed, value in reversed(saved):
             if existed:
@@ -276,6 +291,19 @@ def _kubernetes_indicators(record):
         "p_any_aws_arns": sorted(arns),
         "p_any_aws_account_ids": sorted(account for account in accounts if len(account) == 12 and account.isdigit()),
     }
+
+
+def _summed_up(record, name):
+    """The values of a summary attribute: a field, or a path whose steps are set apart by `:` or `.`."""
+    found = record.get(name)
+    for separator in ":.":
+        if found is None and separator in name:
+            found = record
+            for step in name.split(separator):
+                found = _mapping(found).get(step)
+    members = found if isinstance(found, list) else [found]
+    scalars = (member for member in members if isinstance(member, (str, int, float)))
+    return [str(member)[:_LIMIT] for member in scalars][:_LIMIT]
 
 
 def _mapping(value):

@@ -105,6 +105,7 @@ fn read_rule(
         "runbook": keys.text("Runbook"),
         "destinations": keys.get("OutputIds").map(Node::to_json),
         "log_types": log_types,
+        "summary": trigger.summary,
         "data_models": described(shared, &log_types),
     });
     let (id, source, severity) = (id?, source?, severity?);
