@@ -9,4 +9,5 @@ mod fixture;
 mod forms;
 mod inputs;
 mod repeatable;
+mod scripts;
 mod seeds;
