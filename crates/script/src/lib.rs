@@ -26,6 +26,7 @@ mod host;
 mod interpreter;
 mod json;
 mod limits;
+mod patience;
 mod process;
 mod protocol;
 mod sandbox;

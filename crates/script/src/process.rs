@@ -10,6 +10,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::host::{HostError, KillReason};
+use crate::patience::{Next, Patience};
 use crate::protocol::{Reply, Request, read_frame, write_frame};
 
 /// How much of the end of a worker's standard error is kept, in bytes.
@@ -83,9 +84,19 @@ impl WorkerProcess {
         write_frame(&mut self.input, request)
     }
 
-    /// The next reply, or how the worker died: after `timeout` it is killed.
+    /// The next reply, or how the worker died: after `timeout` on a processor it is killed.
     pub(crate) fn receive(&mut self, timeout: Duration) -> Result<Reply, Death> {
-        match self.replies.recv_timeout(timeout) {
+        let mut patience = Patience::new(self.child.id(), timeout);
+        let mut wait = patience.first();
+        let mut received = self.replies.recv_timeout(wait);
+        while matches!(received, Err(RecvTimeoutError::Timeout)) {
+            match patience.over(wait) {
+                Next::Wait(more) => wait = more,
+                Next::Kill => break,
+            }
+            received = self.replies.recv_timeout(wait);
+        }
+        match received {
             Ok(Ok(reply)) => Ok(reply),
             Ok(Err(error)) => {
                 self.end();
