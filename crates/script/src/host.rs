@@ -389,7 +389,7 @@ impl Run<'_> {
         for _ in 0..count {
             let Some(&index) = pending.front() else { return Ok(()) };
             let verdict = match worker.receive(self.host.options.call_timeout) {
-                Ok(Reply::Verdict(verdict)) => verdict,
+                Ok(Reply::Verdict(verdict)) => *verdict,
                 Ok(Reply::Failed(error)) => failed(error),
                 Ok(_) => failed(ScriptError {
                     message: "the worker's answer is out of turn".to_owned(),

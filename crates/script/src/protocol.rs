@@ -39,7 +39,7 @@ pub(crate) enum Reply {
     /// The next program was loaded, or could not be.
     Program(Option<ScriptError>),
     /// The next call's verdict.
-    Verdict(ScriptVerdict),
+    Verdict(Box<ScriptVerdict>),
     /// The next call came to no verdict.
     Failed(ScriptError),
 }

@@ -84,7 +84,7 @@ fn serve(memory_limit: u64) -> io::Result<()> {
 fn evaluate(interpreter: &Interpreter, texts: &[std::sync::Arc<str>], call: &CallRecord) -> Reply {
     let text = |index: usize| texts.get(index).map_or("null", |text| text);
     let verdict = interpreter.call(&call.module, text(call.event), text(call.envelope), text(call.config));
-    verdict.map_or_else(Reply::Failed, Reply::Verdict)
+    verdict.map_or_else(Reply::Failed, |verdict| Reply::Verdict(Box::new(verdict)))
 }
 
 /// Sends the answer to a call; one that is too long becomes an error of that call.

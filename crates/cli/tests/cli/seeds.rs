@@ -2,6 +2,8 @@
 //!
 //! The published page is read from `../shared` beside the workspace, or `MASTHEAD_SHARED`; without it there is nothing to test.
 
+#![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
