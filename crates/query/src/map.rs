@@ -174,18 +174,7 @@ impl Map {
                 let (field, other) = (flat(&field), flat(&other));
                 Box::new(move |row| Some(row.get(&field)).filter(|v| !v.is_absent()).unwrap_or_else(|| row.get(&other)))
             }
-            Map::Distinct(field) => {
-                let field = flat(&field);
-                Box::new(move |row| {
-                    let mut distinct: Vec<Value> = Vec::new();
-                    for member in row.get(&field).members() {
-                        if !distinct.contains(member) {
-                            distinct.push(member.clone());
-                        }
-                    }
-                    Value::list(distinct)
-                })
-            }
+            Map::Distinct(field) => distinct(&field),
             Map::GeoIp { field, name } => {
                 let (field, tools) = (flat(&field), tools.clone());
                 Box::new(move |row| match (&tools.geoip, text_of(&row.get(&field))) {
@@ -194,21 +183,7 @@ impl Map {
                 })
             }
             Map::Lookup { table, keys, output } => lookup(tools.tables.get(&table).cloned(), keys, output),
-            Map::Extract { field, regex, group, max } => {
-                let regex = CompiledRegex::new(&regex).map_err(|error| said(&error))?;
-                let field = flat(&field);
-                let max = usize::try_from(max).unwrap_or(usize::MAX);
-                Box::new(move |row| {
-                    let value = row.get(&field);
-                    let found = value
-                        .members()
-                        .iter()
-                        .filter_map(text_of)
-                        .flat_map(|text| regex.group(Some(&group), &text, max));
-                    let limit = if max == 0 { usize::MAX } else { max };
-                    Value::list(found.take(limit).map(Value::text))
-                })
-            }
+            Map::Extract { field, regex, group, max } => extractor(&field, &regex, group, max)?,
             Map::Rewrite { field, sed } => {
                 let (sed, field) = (Sed::parse(&sed)?, flat(&field));
                 Box::new(move |row| each_text(&row.get(&field), |text| Value::text(sed.apply(text))))
@@ -218,29 +193,8 @@ impl Map {
                 Box::new(move |row| bin(&row.get(&field), span))
             }
             Map::Split { field, split, allow_empty } => splitter(&field, split, allow_empty)?,
-            Map::Join { field, delimiter } => {
-                let field = flat(&field);
-                Box::new(move |row| {
-                    let value = row.get(&field);
-                    if value.is_absent() {
-                        return Value::Absent;
-                    }
-                    let texts: Vec<String> = value.members().iter().filter_map(text_of).collect();
-                    Value::text(texts.join(&delimiter))
-                })
-            }
-            Map::FormatTime { field, format } => {
-                let field = flat(&field);
-                Box::new(move |row| {
-                    each_text(&row.get(&field), |text| {
-                        let time = Number::parse(text).and_then(clock::micros);
-                        // Whole seconds, as the command gives them.
-                        let time = time.map(|t| t.div_euclid(1_000_000) * 1_000_000);
-                        let text = || Value::text(text);
-                        time.and_then(|t| clock::format_time(t, &format)).map_or_else(text, Value::text)
-                    })
-                })
-            }
+            Map::Join { field, delimiter } => joiner(&field, delimiter),
+            Map::FormatTime { field, format } => formatter(&field, format),
             Map::JsonPath { field, path } => {
                 let field = flat(&field);
                 Box::new(move |row| {
@@ -249,6 +203,56 @@ impl Map {
             }
         })
     }
+}
+
+fn distinct(field: &str) -> Compiled {
+    let field = flat(field);
+    Box::new(move |row| {
+        let mut distinct: Vec<Value> = Vec::new();
+        for member in row.get(&field).members() {
+            if !distinct.contains(member) {
+                distinct.push(member.clone());
+            }
+        }
+        Value::list(distinct)
+    })
+}
+
+fn extractor(field: &str, regex: &str, group: String, max: u64) -> Result<Compiled, String> {
+    let regex = CompiledRegex::new(regex).map_err(|error| error.to_string())?;
+    let field = flat(field);
+    let max = usize::try_from(max).unwrap_or(usize::MAX);
+    Ok(Box::new(move |row| {
+        let value = row.get(&field);
+        let found = value.members().iter().filter_map(text_of).flat_map(|text| regex.group(Some(&group), &text, max));
+        let limit = if max == 0 { usize::MAX } else { max };
+        Value::list(found.take(limit).map(Value::text))
+    }))
+}
+
+fn joiner(field: &str, delimiter: String) -> Compiled {
+    let field = flat(field);
+    Box::new(move |row| {
+        let value = row.get(&field);
+        if value.is_absent() {
+            return Value::Absent;
+        }
+        let texts: Vec<String> = value.members().iter().filter_map(text_of).collect();
+        Value::text(texts.join(&delimiter))
+    })
+}
+
+fn formatter(field: &str, format: String) -> Compiled {
+    let field = flat(field);
+    Box::new(move |row| {
+        each_text(&row.get(&field), |text| {
+            let time = Number::parse(text).and_then(clock::micros);
+            // Whole seconds, as the command gives them.
+            let time = time.map(|t| t.div_euclid(1_000_000) * 1_000_000);
+            let text = || Value::text(text);
+            time.and_then(|t| clock::format_time(t, &format)).map_or_else(text, Value::text)
+        })
+    })
 }
 
 fn each_text(value: &Value, apply: impl Fn(&str) -> Value) -> Value {

@@ -2,116 +2,10 @@
 
 use super::lex::{Kind, Token};
 use super::words::Words;
-use super::{Compiler, Problem, aggregates, eval, generate, nested, search, series};
+use super::{Compiler, Problem, aggregates, eval, generate, known, nested, search, series};
 use masthead_ir::expr::{Expr, FieldPath};
 use masthead_ir::pattern::Pattern;
 use masthead_ir::pipeline::{LookupJoin, MultiSplit, SortKey, SortOrder, Span, Stage};
-
-/// Commands that are known, and why they cannot run here.
-const UNSUPPORTED: &[(&str, &str)] = &[
-    ("tstats", "it reads an accelerated data model, and there is no mapping of one"),
-    ("from", "it reads a data model, and there is no mapping of one"),
-    ("datamodel", "it reads a data model, and there is no mapping of one"),
-    ("pivot", "it reads a data model, and there is no mapping of one"),
-    ("apply", "it needs a trained model"),
-    ("fit", "it trains a model"),
-    ("summary", "it needs a trained model"),
-    ("transaction", "transactions are not built"),
-    ("map", "it runs a search for every row"),
-    ("xmlkv", "XML is not read"),
-    ("multikv", "tables in text are not read"),
-    ("collect", "there are no summary indexes"),
-    ("sendalert", "alerts are sent by their rules"),
-    ("sendemail", "alerts are sent by their rules"),
-    ("anomalydetection", "it needs a statistical model"),
-    ("outlier", "it needs a statistical model"),
-    ("predict", "it needs a statistical model"),
-    ("cluster", "it needs a statistical model"),
-    ("kmeans", "it needs a statistical model"),
-    ("cyberchef", "it is an app of its own"),
-    ("dnstwist", "it is an app of its own"),
-    ("rest", "it asks a server about itself"),
-    ("metadata", "it asks a server about itself"),
-    ("dbinspect", "it asks a server about itself"),
-    ("eventcount", "it asks a server about itself"),
-    ("savedsearch", "it runs a search that a server keeps"),
-    ("loadjob", "it reads the results of an earlier search"),
-];
-
-/// Commands of the manual that nothing published for audit logs uses.
-const UNBUILT: [&str; 27] = [
-    "accum",
-    "addcoltotals",
-    "addinfo",
-    "addtotals",
-    "appendcols",
-    "autoregress",
-    "concurrency",
-    "contingency",
-    "correlate",
-    "delta",
-    "filldown",
-    "format",
-    "fromjson",
-    "gauge",
-    "geostats",
-    "makecontinuous",
-    "multisearch",
-    "mvcombine",
-    "rangemap",
-    "replace",
-    "return",
-    "set",
-    "transpose",
-    "trendline",
-    "union",
-    "untable",
-    "xyseries",
-];
-
-/// Names of the commands that run, but those of [`generate`].
-const COMMANDS: [&str; 40] = [
-    "append",
-    "appendpipe",
-    "bin",
-    "bucket",
-    "chart",
-    "convert",
-    "dedup",
-    "eval",
-    "eventstats",
-    "extract",
-    "fields",
-    "fillnull",
-    "foreach",
-    "head",
-    "iplocation",
-    "join",
-    "kv",
-    "lookup",
-    "makemv",
-    "mvexpand",
-    "nomv",
-    "outputlookup",
-    "rare",
-    "regex",
-    "rename",
-    "reverse",
-    "rex",
-    "search",
-    "sort",
-    "spath",
-    "stats",
-    "streamstats",
-    "table",
-    "tail",
-    "timechart",
-    "top",
-    "where",
-    "inputlookup",
-    "makeresults",
-    "mstats",
-];
 
 /// The stages of one command whose arguments lie in `range` of `text`.
 pub(super) fn compile(
@@ -121,43 +15,21 @@ pub(super) fn compile(
     range: std::ops::Range<usize>,
 ) -> Result<Vec<Stage>, Problem> {
     let lower = name.text.to_ascii_lowercase();
-    let why = UNSUPPORTED.iter().find(|(known, _)| *known == lower).map(|(_, why)| *why);
-    if let Some(why) = why.or_else(|| UNBUILT.contains(&lower.as_str()).then_some("it is not built")) {
-        return Err(Problem::unsupported(format!("`{lower}` is not supported: {why}"), name.range.clone()));
-    }
     let words = |signs: &str| Words::new(text, range.clone(), signs);
+    let aggregation = || aggregates::parse(text, &words(aggregates::SIGNS)?.words, range.end);
     Ok(match lower.as_str() {
-        "search" => {
-            let parsed = search::parse(&words(search::SIGNS)?.words, range.end, &compiler.options)?;
-            let inner = nested::filters(compiler, text, &parsed)?;
-            parsed.filter.into_iter().map(Stage::Filter).chain(inner).collect()
-        }
+        "search" => filter(compiler, text, range)?,
         "where" => vec![Stage::Filter(eval::parse_all(&words(eval::SIGNS)?.words, range.end)?)],
         "eval" => assignments(&words(eval::SIGNS)?)?,
-        "stats" => vec![Stage::Aggregate(aggregates::parse(text, &words(aggregates::SIGNS)?.words, range.end)?)],
-        "eventstats" => vec![Stage::Annotate(aggregates::parse(text, &words(aggregates::SIGNS)?.words, range.end)?)],
+        "stats" => vec![Stage::Aggregate(aggregation()?)],
+        "eventstats" => vec![Stage::Annotate(aggregation()?)],
+        "streamstats" => series::streamstats(&mut words(aggregates::SIGNS)?)?,
+        "chart" | "timechart" => series::table(&mut words(aggregates::SIGNS)?, lower == "timechart")?,
         "rename" => vec![Stage::Rename(pairs(&mut words(",")?)?)],
-        "fillnull" => {
-            let mut words = words(",=")?;
-            let value = words.options(&["value"]).text("value").unwrap_or_else(|| "0".to_owned());
-            vec![Stage::Fill { fields: words.names(), value }]
-        }
-        "fields" | "table" => {
-            let mut words = words(",")?;
-            let drop = lower == "fields" && words.peek("-");
-            if drop || words.peek("+") {
-                words.at += 1;
-            }
-            let fields = words.names();
-            vec![if drop { Stage::Drop(fields) } else { Stage::Keep { fields, ordered: lower == "table" } }]
-        }
+        "fillnull" => fill(&mut words(",=")?),
+        "fields" | "table" => keep(&mut words(",")?, lower == "table"),
         "sort" => sort(&mut words(",()")?)?,
-        "head" | "tail" => {
-            let mut words = words("=")?;
-            let limit = words.option("limit").or_else(|| words.next().map(|token| token.text));
-            let count = limit.map_or(Ok(10), |text| words.number(&text))?;
-            vec![if lower == "head" { Stage::Head { count } } else { Stage::Tail { count } }]
-        }
+        "head" | "tail" => limit(&mut words("=")?, lower == "head")?,
         "reverse" => vec![Stage::Reverse],
         "dedup" => dedup(&mut words(",=")?)?,
         "top" | "rare" => frequent(&mut words(",=")?, lower == "rare")?,
@@ -165,73 +37,92 @@ pub(super) fn compile(
         "rex" => rex(&mut words("=")?)?,
         "regex" => regex(&mut words("=!")?)?,
         "convert" => convert(&mut words("=(),")?)?,
-        "iplocation" => {
-            let mut words = words("=")?;
-            let given = words.options(&["prefix", "allfields", "lang"]);
-            let field = words.required("the field with the address")?;
-            let all = given.on("allfields", false);
-            vec![Stage::GeoIp { field, prefix: given.text("prefix").unwrap_or_default(), all }]
-        }
+        "iplocation" => iplocation(&mut words("=")?)?,
         "lookup" => lookup(compiler, &mut words(",=")?)?,
-        "spath" => {
-            let mut words = words("=")?;
-            let given = words.options(&["input", "output", "path"]);
-            let path = given.text("path").or_else(|| words.next().map(|token| token.text));
-            let field = given.text("input").unwrap_or_else(|| "_raw".to_owned());
-            vec![Stage::ParseJson { field, path, output: given.text("output") }]
-        }
-        "mvexpand" => {
-            let mut words = words("=")?;
-            let limit = words.options(&["limit"]).number("limit", 0, &words)?;
-            vec![Stage::Expand { field: words.required("a field")?, limit }]
-        }
+        "spath" => spath(&mut words("=")?),
+        "mvexpand" => mvexpand(&mut words("=")?)?,
         "makemv" => makemv(&mut words("=")?)?,
-        "nomv" => {
-            let field = words("")?.required("a field")?;
-            vec![Stage::JoinMulti { field, delimiter: "\n".to_owned(), combine: false }]
-        }
+        "nomv" => nomv(&mut words("")?)?,
+        "extract" | "kv" => extract(&mut words("=")?)?,
         "join" => nested::join(compiler, text, range)?,
         "append" => nested::append(compiler, text, range)?,
         "appendpipe" => nested::append_pipe(compiler, text, range)?,
         "foreach" => nested::for_each(text, range)?,
         "outputlookup" => nested::output_lookup(compiler, &mut words("=,")?)?,
-        "inputlookup" => match generate::input_lookup(compiler, text, range.clone())? {
+        "inputlookup" => match generate::input_lookup(compiler, text, range)? {
             (true, rows) => vec![Stage::Append(Box::new(rows))],
             (false, _) => {
                 let message = "`inputlookup` stands first, or has `append=t`";
                 return Err(Problem::syntax(message, name.range.clone()));
             }
         },
-        "streamstats" => series::streamstats(&mut words(aggregates::SIGNS)?)?,
-        "chart" | "timechart" => series::table(&mut words(aggregates::SIGNS)?, lower == "timechart")?,
-        "extract" | "kv" => {
-            if let Some(word) = words("=")?.next() {
-                return Err(Problem::unsupported("`extract` with options is not built", word.range));
-            }
-            vec![Stage::ParsePairs { field: "_raw".to_owned() }]
-        }
         "makeresults" | "mstats" => {
             let message = format!("`{lower}` makes rows: it can stand first only");
             return Err(Problem::syntax(message, name.range.clone()));
         }
-        _ => {
-            let known = COMMANDS.into_iter().chain(UNSUPPORTED.iter().map(|(known, _)| *known));
-            let hint = masthead_rulefile::suggest(&lower, known);
-            let hint = hint.map(|hint| format!("; did you mean `{hint}`?")).unwrap_or_default();
-            let problem = Problem::syntax(format!("there is no command `{}`{hint}", name.text), name.range.clone());
-            return Err(Problem { code: "spl-unknown-command", ..problem });
-        }
+        _ => return Err(known::refusal(name)),
     })
 }
 
-/// Whether there is a command of this name.
-pub(super) fn is_known(name: &str) -> bool {
-    let lower = name.to_ascii_lowercase();
-    COMMANDS.contains(&lower.as_str())
-        || UNBUILT.contains(&lower.as_str())
-        || UNSUPPORTED.iter().any(|(known, _)| *known == lower)
+fn filter(compiler: &mut Compiler<'_>, text: &str, range: std::ops::Range<usize>) -> Result<Vec<Stage>, Problem> {
+    let words = Words::new(text, range.clone(), search::SIGNS)?;
+    let parsed = search::parse(&words.words, range.end, &compiler.options)?;
+    let inner = nested::filters(compiler, text, &parsed)?;
+    Ok(parsed.filter.into_iter().map(Stage::Filter).chain(inner).collect())
 }
 
+fn fill(words: &mut Words<'_>) -> Vec<Stage> {
+    let value = words.options(&["value"]).text("value").unwrap_or_else(|| "0".to_owned());
+    vec![Stage::Fill { fields: words.names(), value }]
+}
+
+fn keep(words: &mut Words<'_>, table: bool) -> Vec<Stage> {
+    let drop = !table && words.peek("-");
+    if drop || words.peek("+") {
+        words.at += 1;
+    }
+    let fields = words.names();
+    vec![if drop { Stage::Drop(fields) } else { Stage::Keep { fields, ordered: table } }]
+}
+
+fn limit(words: &mut Words<'_>, first: bool) -> Result<Vec<Stage>, Problem> {
+    let limit = words.option("limit").or_else(|| words.next().map(|token| token.text));
+    let count = limit.map_or(Ok(10), |text| words.number(&text))?;
+    Ok(vec![if first { Stage::Head { count } } else { Stage::Tail { count } }])
+}
+
+fn iplocation(words: &mut Words<'_>) -> Result<Vec<Stage>, Problem> {
+    let given = words.options(&["prefix", "allfields", "lang"]);
+    let field = words.required("the field with the address")?;
+    let all = given.on("allfields", false);
+    Ok(vec![Stage::GeoIp { field, prefix: given.text("prefix").unwrap_or_default(), all }])
+}
+
+fn spath(words: &mut Words<'_>) -> Vec<Stage> {
+    let given = words.options(&["input", "output", "path"]);
+    let path = given.text("path").or_else(|| words.next().map(|token| token.text));
+    let field = given.text("input").unwrap_or_else(|| "_raw".to_owned());
+    vec![Stage::ParseJson { field, path, output: given.text("output") }]
+}
+
+fn mvexpand(words: &mut Words<'_>) -> Result<Vec<Stage>, Problem> {
+    let limit = words.options(&["limit"]).number("limit", 0, words)?;
+    Ok(vec![Stage::Expand { field: words.required("a field")?, limit }])
+}
+
+fn nomv(words: &mut Words<'_>) -> Result<Vec<Stage>, Problem> {
+    let field = words.required("a field")?;
+    Ok(vec![Stage::JoinMulti { field, delimiter: "\n".to_owned(), combine: false }])
+}
+
+fn extract(words: &mut Words<'_>) -> Result<Vec<Stage>, Problem> {
+    if let Some(word) = words.next() {
+        return Err(Problem::unsupported("`extract` with options is not built", word.range));
+    }
+    Ok(vec![Stage::ParsePairs { field: "_raw".to_owned() }])
+}
+
+/// `NAME = EXPRESSION, …`.
 pub(super) fn assignments(words: &Words<'_>) -> Result<Vec<Stage>, Problem> {
     let (mut stages, mut at) = (Vec::new(), 0);
     while at < words.words.len() {

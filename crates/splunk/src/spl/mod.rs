@@ -5,6 +5,7 @@ mod commands;
 mod eval;
 mod expand;
 mod generate;
+mod known;
 mod lex;
 mod nested;
 mod options;
@@ -197,7 +198,7 @@ impl Compiler<'_> {
             return Ok(());
         }
         let name = command_name(text, first)?;
-        if name.text.eq_ignore_ascii_case("search") || !commands::is_known(&name.text) {
+        if name.text.eq_ignore_ascii_case("search") || !known::is_known(&name.text) {
             return Ok(());
         }
         commands::compile(self, text, &name, name.range.end..first.end)?;
