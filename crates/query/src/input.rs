@@ -22,7 +22,7 @@ use crate::kind::Kind;
 use crate::rows::{Column, Origin, Record, Rows, schema};
 
 /// How many rows a batch has.
-const BATCH_ROWS: usize = 4_096;
+const BATCH_ROWS: usize = 2_048;
 
 /// Takes the rows of one event source.
 #[derive(Debug)]

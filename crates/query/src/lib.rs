@@ -17,6 +17,7 @@ mod map;
 mod metrics;
 mod names;
 mod parse_stages;
+mod pool;
 mod row_stages;
 mod rows;
 mod run;

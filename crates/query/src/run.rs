@@ -7,7 +7,6 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::{SessionContext, SessionState};
-use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{collect, execute_stream};
@@ -25,6 +24,8 @@ use crate::input::Input;
 use crate::kind::Kind;
 use crate::map::{Map, Tools};
 use crate::metrics::MetricsTable;
+use crate::names::matches;
+use crate::pool::SoftPool;
 use crate::row_stages::{self, Frequent};
 use crate::rows::{Column, Origin, Record, Rows};
 use crate::udf::Functions;
@@ -39,6 +40,7 @@ pub struct Resources {
     tables: BTreeMap<String, (Arc<Table>, Arc<TableIndex>)>,
     geoip: Option<Arc<GeoIp>>,
     metrics: Option<Arc<MetricsTable>>,
+    plan_memory: Option<usize>,
 }
 
 impl Resources {
@@ -51,7 +53,13 @@ impl Resources {
         let index = |(name, table): (&String, &Arc<Table>)| {
             (name.clone(), (table.clone(), Arc::new(TableIndex::new(table.clone()))))
         };
-        Resources { tables: tables.iter().map(index).collect(), geoip, metrics }
+        Resources { tables: tables.iter().map(index).collect(), geoip, metrics, plan_memory: None }
+    }
+
+    /// How many bytes of memory the operators of one plan may take before they go to temporary files.
+    #[must_use]
+    pub fn with_plan_memory(self, bytes: usize) -> Resources {
+        Resources { plan_memory: Some(bytes), ..self }
     }
 
     /// Takes in what a pipeline wrote to a table. How the table is matched stays; columns are those of its definition,
@@ -119,6 +127,8 @@ pub struct Output {
     pub geoip_missing: bool,
     /// Whether measurements were asked for, and there is no metrics table.
     pub metrics_missing: bool,
+    /// The patterns of a template that no field matched, so that it did nothing.
+    pub unmatched: Option<String>,
     /// Whether an inner pipeline gave more rows than are used.
     pub truncated: bool,
     /// Lookup tables that it wrote: name, rows, whether they are added.
@@ -186,13 +196,12 @@ pub fn run_each(
 const PLAN_MEMORY: usize = 24 << 20;
 
 /// One thread and no surprises: see ARCHITECTURE.md for why these are switched off.
-fn session() -> Result<SessionState> {
-    let mut config = SessionConfig::new().with_target_partitions(1).with_batch_size(4_096);
+fn session(memory: usize) -> Result<SessionState> {
+    let mut config = SessionConfig::new().with_target_partitions(1).with_batch_size(2_048);
     let options = config.options_mut();
     options.optimizer.enable_dynamic_filter_pushdown = false;
     options.optimizer.enable_leaf_expression_pushdown = false;
-    let environment =
-        RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(PLAN_MEMORY))).build_arc()?;
+    let environment = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(SoftPool::new(memory))).build_arc()?;
     let builder = SessionStateBuilder::new().with_config(config).with_runtime_env(environment);
     Ok(builder.with_default_features().build())
 }
@@ -239,7 +248,8 @@ impl<'r> Run<'r> {
             now: context.now,
         });
         Ok(Run {
-            state: session().map_err(|error| QueryError::stage(0, &error))?,
+            state: session(resources.plan_memory.unwrap_or(PLAN_MEMORY))
+                .map_err(|error| QueryError::stage(0, &error))?,
             runtime,
             functions: Functions::new(tools),
             resources,
@@ -329,7 +339,7 @@ impl<'r> Run<'r> {
         Ok(Rows { columns, records: table.rows.iter().map(record).collect() })
     }
 
-    fn stage(&mut self, state: State, stage: &Stage, streams: bool) -> Result<State, Fault> {
+    fn stage(&mut self, mut state: State, stage: &Stage, streams: bool) -> Result<State, Fault> {
         if matches!(stage, Stage::GeoIp { .. }) && self.resources.geoip.is_none() {
             self.output.geoip_missing = true;
         }
@@ -344,6 +354,14 @@ impl<'r> Run<'r> {
             let map = Map::Bin { field: field.clone(), span: auto_span(&rows, field, *count) };
             let flow = self.flow_of(rows)?.assign(vec![(target.clone(), map)])?;
             return Ok(State::Plan(Box::new(flow)));
+        }
+        if let Stage::ForEach { fields, .. } = stage {
+            let flow = self.flow(state)?;
+            let matched = flow.names().iter().any(|name| fields.iter().any(|pattern| matches(pattern, name)));
+            if !matched {
+                self.output.unmatched = Some(fields.join(" "));
+            }
+            state = State::Plan(Box::new(flow));
         }
         let tables = |name: &str| self.resources.tables.get(name).map(|t| t.0.columns.clone()).unwrap_or_default();
         if is_relational(stage) {

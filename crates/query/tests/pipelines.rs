@@ -12,7 +12,7 @@ use masthead_ir::pipeline::{
 use masthead_ir::table::Table;
 use masthead_ir::time::TimeRange;
 use masthead_ir::{Value, eval};
-use masthead_query::{EventRow, Input, InputBuilder, Output, Resources, RunContext, run, sources};
+use masthead_query::{EventRow, Input, InputBuilder, Output, Resources, RunContext, run, run_each, sources};
 use serde_json::{Value as Json, json};
 
 fn events(filter: Expr) -> Source {
@@ -428,5 +428,55 @@ proptest::proptest! {
         let stages = [stats(aggregates, &["k"])];
         let (left, right) = (output(everything(), &stages, &events, 0), output(everything(), &stages, &sorted, 0));
         proptest::prop_assert_eq!(rows_of(&left), rows_of(&right));
+    }
+}
+
+/// Groups that do not fit into memory go to temporary files, and come back with the same results.
+#[test]
+fn groups_in_files_give_what_memory_gives() {
+    let aggregate = |func, field: &str| Aggregate {
+        func,
+        input: AggregateInput::Field(field.to_owned()),
+        name: format!("{func:?}").to_lowercase(),
+    };
+    let aggregates = [
+        AggregateFunc::Count,
+        AggregateFunc::DistinctCount,
+        AggregateFunc::Sum,
+        AggregateFunc::Avg,
+        AggregateFunc::Min,
+        AggregateFunc::Max,
+        AggregateFunc::Stdev,
+        AggregateFunc::Values,
+        AggregateFunc::Earliest,
+        AggregateFunc::Latest,
+        AggregateFunc::Percentile(90.0),
+    ]
+    .map(|func| aggregate(func, "v"));
+    let stage =
+        Stage::Aggregate(Aggregation { aggregates: aggregates.to_vec(), by: strings(&["k"]), dedup_values: false });
+    let pipeline =
+        Pipeline { source: Source::Events { filter: Expr::And(Vec::new()), range: None }, stages: vec![stage] };
+    // Every group is met three times, far apart, so that its parts lie in different files.
+    let events: Vec<Json> = (0..18_000).map(|n| json!({"k": format!("group {}", n % 6_000), "v": n / 7})).collect();
+    let context = RunContext { now: 2_000_000_000, range: TimeRange { earliest: None, latest: None } };
+    let rows = |memory: usize| {
+        let inputs = input_of(&pipeline, &events, usize::MAX);
+        let resources = Resources::default().with_plan_memory(memory);
+        let whole = run(&pipeline, inputs, &resources, &context).expect("it runs").rows;
+        let mut each = Vec::new();
+        let inputs = input_of(&pipeline, &events, usize::MAX);
+        run_each(&pipeline, inputs, &resources, &context, &mut |row| each.push(row)).expect("it runs");
+        each.sort_by_key(|row| format!("{:?}", row.fields.first()));
+        let mut sorted = whole.clone();
+        sorted.sort_by_key(|row| format!("{:?}", row.fields.first()));
+        assert_eq!(each, sorted, "rows that stream are the same rows");
+        whole
+    };
+    let whole = rows(1 << 30);
+    assert_eq!(whole.len(), 6_000);
+    assert!(whole.iter().all(|row| row.audit_ids.len() == 3));
+    for memory in [1, 1 << 20, 8 << 20] {
+        assert!(rows(memory) == whole, "with {memory} bytes");
     }
 }

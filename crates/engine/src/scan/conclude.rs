@@ -164,6 +164,9 @@ fn tell(output: Output, resources: &mut Resources, problems: &mut Vec<String>, c
     if output.metrics_missing {
         problems.push("it reads metrics, and none were given with --metrics".to_owned());
     }
+    if let Some(patterns) = output.unmatched.as_ref().filter(|_| !output.metrics_missing) {
+        problems.push(format!("no field matches `{patterns}`, for each of which it does something"));
+    }
     if output.truncated {
         problems.push("an inner search gave more than 50,000 rows; the rest was not used".to_owned());
     }
