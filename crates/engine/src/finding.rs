@@ -200,6 +200,7 @@ pub(crate) fn from_group(rule: &Rule, group: &Group, alert: bool) -> Finding {
     let verdict = &group.verdict;
     let severity = verdict.severity.as_deref().and_then(severity_named).unwrap_or(rule.finding.severity);
     let title = verdict.title.clone().unwrap_or_else(|| rule.finding.title.clone());
+    let first = group.first.map(|time| time.to_string()).unwrap_or_default();
     let mut details = Map::new();
     let mut detail = |name: &str, value: Option<Json>| {
         if let Some(value) = value {
@@ -211,17 +212,17 @@ pub(crate) fn from_group(rule: &Rule, group: &Group, alert: bool) -> Finding {
     detail("reference", verdict.reference.clone().map(Json::from));
     detail("runbook", verdict.runbook.clone().map(Json::from));
     detail("destinations", verdict.destinations.clone().map(Json::from));
-    detail("summary", (!group.summary.is_empty()).then(|| serde_json::json!(group.summary)));
+    detail("summary", (!group.summary().is_empty()).then(|| serde_json::json!(group.summary())));
     Finding {
-        finding_id: finding_id(&[&rule.id, &rule.name, &group.dedup, &group.first.to_string(), "group"]),
+        finding_id: finding_id(&[&rule.id, &rule.name, &group.dedup, &first, "group"]),
         kind: if alert { Kind::Finding } else { Kind::Signal },
         rule: rule_ref(rule),
         severity,
         status: "new".to_owned(),
         message: title.clone(),
         title,
-        first_seen: rfc3339(group.first),
-        last_seen: rfc3339(group.last),
+        first_seen: group.first.and_then(rfc3339),
+        last_seen: group.last.and_then(rfc3339),
         count: group.count,
         entities: group.entities.iter().map(indicator).collect(),
         attack: rule.attack.clone(),

@@ -20,7 +20,7 @@ const BATCH: usize = 256;
 /// Where a candidate comes from.
 struct Origin {
     script: usize,
-    time: Micros,
+    time: Option<Micros>,
     audit_id: String,
     cluster: Option<String>,
 }
@@ -158,7 +158,7 @@ impl Scripts {
         });
         shared.origins.push(Origin {
             script,
-            time: time.unwrap_or_default(),
+            time,
             audit_id: id.to_owned(),
             cluster: envelope.cluster.as_deref().map(str::to_owned),
         });

@@ -8,8 +8,11 @@ use masthead_ir::rule::{ScriptVerdict, Trigger};
 use masthead_ir::time::Micros;
 use rustc_hash::{FxBuildHasher, FxHashSet};
 
-/// How many different values of a summary field are kept.
-const MAX_SUMMARY_VALUES: usize = 50;
+/// How many different values of a summary field are counted.
+const MAX_SUMMARY_VALUES: usize = 1_000;
+
+/// How many values of a summary field are told, the commonest.
+const MAX_TOLD: usize = 10;
 
 /// How many entities a finding names.
 const MAX_ENTITIES: usize = 100;
@@ -22,10 +25,10 @@ const MAX_COUNTED: usize = 1_000;
 pub(crate) struct Group {
     /// The dedup string.
     pub(crate) dedup: String,
-    /// Time of the first match.
-    pub(crate) first: Micros,
+    /// Time of the first match; none if the matches have no time.
+    pub(crate) first: Option<Micros>,
     /// Time of the last match.
-    pub(crate) last: Micros,
+    pub(crate) last: Option<Micros>,
     /// How many matches.
     pub(crate) count: u64,
     /// Audit ids, the first ones.
@@ -39,14 +42,14 @@ pub(crate) struct Group {
     /// What the script said of the match that came first in time.
     pub(crate) verdict: ScriptVerdict,
     /// Values of the summary fields, with how often each was seen.
-    pub(crate) summary: BTreeMap<String, BTreeMap<String, u64>>,
+    summary: BTreeMap<String, BTreeMap<String, u64>>,
 }
 
 /// One match of a script.
 #[derive(Debug)]
 pub(crate) struct Match {
     /// Event time.
-    pub(crate) time: Micros,
+    pub(crate) time: Option<Micros>,
     /// Audit id of the event.
     pub(crate) audit_id: String,
     /// Its cluster.
@@ -59,6 +62,7 @@ pub(crate) struct Match {
 ///
 /// A period begins with its first match and lasts as long as the rule says; the next match after it begins another.
 /// Memory is bounded by the number of groups, not of matches: a match that arrives late widens the period it touches.
+/// Matches without a time have a period of their own.
 #[derive(Debug)]
 pub(crate) struct Grouping {
     period: Micros,
@@ -69,19 +73,25 @@ pub(crate) struct Grouping {
 impl Grouping {
     pub(crate) fn new(trigger: &Trigger) -> Grouping {
         let period = Micros::try_from(trigger.period_minutes).unwrap_or(Micros::MAX).saturating_mul(60_000_000);
-        Grouping { period: period.max(1), threshold: trigger.threshold.max(1), groups: HashMap::new() }
+        // A threshold keeps alerts back; what makes none is told as it is.
+        let threshold = if trigger.alert { trigger.threshold.max(1) } else { 1 };
+        Grouping { period: period.max(1), threshold, groups: HashMap::new() }
     }
 
     pub(crate) fn add(&mut self, found: Match) {
         let dedup = found.verdict.dedup.clone().unwrap_or_default();
         let groups = self.groups.entry(dedup.clone()).or_default();
-        let period = self.period;
-        let fits = |group: &Group| {
-            let (first, last) = (group.first.min(found.time), group.last.max(found.time));
-            last.saturating_sub(first) < period
+        let (time, period) = (found.time, self.period);
+        let holds = |group: &Group| match (group.first, time) {
+            (Some(first), Some(time)) => first <= time && time.saturating_sub(first) < period,
+            (first, time) => first == time,
         };
-        match groups.iter_mut().rev().find(|group| fits(group)) {
-            Some(group) => group.add(found),
+        let touches = |group: &Group| match (group.last, time) {
+            (Some(last), Some(time)) => time <= last && last.saturating_sub(time) < period,
+            _ => false,
+        };
+        match groups.iter().rposition(holds).or_else(|| groups.iter().position(touches)) {
+            Some(at) => groups[at].add(found),
             None => {
                 let group = Group::new(dedup, found);
                 let place = groups.partition_point(|g| g.first <= group.first);
@@ -122,6 +132,11 @@ impl Group {
         if self.seen.len() < MAX_COUNTED { self.seen.len() as u64 } else { self.count }
     }
 
+    /// The summary fields with their commonest values, and how often each was seen.
+    pub(crate) fn summary(&self) -> BTreeMap<&str, BTreeMap<&str, u64>> {
+        self.summary.iter().map(|(field, counts)| (field.as_str(), commonest(counts))).collect()
+    }
+
     fn add(&mut self, mut found: Match) {
         self.count += 1;
         let (summary, entities) =
@@ -156,6 +171,12 @@ impl Group {
     }
 }
 
+fn commonest(counts: &BTreeMap<String, u64>) -> BTreeMap<&str, u64> {
+    let mut counts: Vec<(&str, u64)> = counts.iter().map(|(value, count)| (value.as_str(), *count)).collect();
+    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    counts.into_iter().take(MAX_TOLD).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,9 +188,9 @@ mod tests {
         let mut grouping = Grouping::new(&trigger);
         for (minute, dedup) in matches {
             let verdict = ScriptVerdict { matched: true, dedup: Some((*dedup).to_owned()), ..ScriptVerdict::default() };
-            grouping.add(Match { time: minute * MINUTE, audit_id: format!("{minute}"), cluster: None, verdict });
+            grouping.add(Match { time: Some(minute * MINUTE), audit_id: format!("{minute}"), cluster: None, verdict });
         }
-        grouping.finish().into_iter().map(|g| (g.dedup, g.first / MINUTE, g.count)).collect()
+        grouping.finish().into_iter().map(|g| (g.dedup, g.first.unwrap() / MINUTE, g.count)).collect()
     }
 
     #[test]
@@ -187,5 +208,15 @@ mod tests {
     #[test]
     fn a_late_match_widens_the_period_it_touches() {
         assert_eq!(group_times(1, &[(10, "a"), (5, "a"), (20, "a")]), [("a".to_owned(), 5, 3)]);
+        // It belongs to the period that it falls into rather than to one that it would widen.
+        let found = group_times(1, &[(0, "a"), (60, "a"), (30, "a"), (-10, "a")]);
+        assert_eq!(found, [("a".to_owned(), -10, 3), ("a".to_owned(), 60, 1)]);
+    }
+
+    #[test]
+    fn the_commonest_values_are_told() {
+        let counts: BTreeMap<String, u64> = (0..100).map(|n| (format!("{n:02}"), n / 2)).collect();
+        let told: Vec<_> = commonest(&counts).into_iter().collect();
+        assert_eq!((told.len(), told[0], told[9]), (MAX_TOLD, ("90", 45), ("99", 49)));
     }
 }

@@ -12,11 +12,15 @@ class Unavailable:
             raise AttributeError(name)
         return Unavailable(f"{self._name}.{name}")
 
+    def _refuse(self):
+        package = self._name.partition(".")[0]
+        raise NotImplementedError(f"the package `{package}` is not available here, and the rule uses {self._name}")
+
     def __call__(self, *args, **kwargs):
-        raise NotImplementedError(f"{self._name} is not available to rules here")
+        self._refuse()
 
     def __iter__(self):
-        raise NotImplementedError(f"{self._name} is not available to rules here")
+        self._refuse()
 
     def __or__(self, other):
         return self

@@ -11,6 +11,7 @@ pub const DIAGNOSTICS: &[(&str, &str)] = &[
     ("duplicate-rule-id", "another rule has the same `RuleID`"),
     ("duplicate-module", "another shared file gives a Python module of the same name, or the name is taken"),
     ("data-model-path", "a path of a data model is none that can be followed"),
+    ("absent-package", "the rule imports a package that does not exist here; where it uses it, it raises"),
     ("inline-filters", "the rule's inline filters have no effect here"),
     ("unsupported-type", "detections of this type are known and cannot run here"),
 ];

@@ -12,6 +12,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::guard::{self, Modules};
 use crate::keys::{Keys, line_of};
+use crate::prelude::absent_package;
 use crate::python_file::read;
 use crate::shared::Shared;
 use crate::source::Source;
@@ -76,6 +77,13 @@ fn read_rule(
         let message = "the Python file has no function `rule`";
         let diagnostic = Diagnostic::error("missing-function", message).at(source.start());
         keys.diagnostics.push(diagnostic.help("define `def rule(event):` and return whether the event is a match"));
+    }
+    for (module, place) in source.iter().flat_map(Source::imports) {
+        if let Some(package) = absent_package(module) {
+            let message = format!("the package `{package}` is not available here");
+            let diagnostic = Diagnostic::warning("absent-package", message).at(place);
+            keys.diagnostics.push(diagnostic.help("the rule raises where it uses it, and the event is then no match"));
+        }
     }
     if let Some(filters) = keys.get("InlineFilters")
         && filters.items().iter().any(filters_something)

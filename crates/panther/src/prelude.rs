@@ -27,6 +27,12 @@ const ABSENT: &[&str] = &[
     "requests",
 ];
 
+/// The package of a module, if it is one that does not exist here.
+pub(crate) fn absent_package(module: &str) -> Option<&str> {
+    let package = module.split('.').next()?;
+    ABSENT.contains(&package).then_some(package)
+}
+
 /// The modules of the prelude by name.
 pub(crate) fn modules() -> BTreeMap<String, Arc<str>> {
     let own = [

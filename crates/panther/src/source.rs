@@ -7,6 +7,7 @@ use masthead_ir::diagnostic::{Diagnostic, Span};
 use ruff_python_ast::token::TokenKind;
 use ruff_python_ast::{ModModule, Stmt};
 use ruff_python_parser::{Mode, lexer, parse_module};
+use ruff_text_size::Ranged;
 
 /// Sources longer than this, in bytes, are refused.
 const MAX_BYTES: usize = 2 << 20;
@@ -49,6 +50,23 @@ impl Source {
     /// The start of the file.
     pub(crate) fn start(&self) -> Span {
         Span { path: self.path.clone(), text: self.text.clone(), start: 0, end: 0 }
+    }
+
+    /// The modules that are imported at the top level, each with its place.
+    pub(crate) fn imports(&self) -> Vec<(&str, Span)> {
+        let mut imports = Vec::new();
+        for stmt in &self.module.body {
+            let names = match stmt {
+                Stmt::Import(import) => import.names.iter().map(|alias| alias.name.as_str()).collect(),
+                Stmt::ImportFrom(import) => import.module.iter().map(|module| module.as_str()).collect(),
+                _ => Vec::new(),
+            };
+            let range = stmt.range();
+            let (start, end) = (range.start().to_usize(), range.end().to_usize());
+            let place = || Span { path: self.path.clone(), text: self.text.clone(), start, end };
+            imports.extend(names.into_iter().map(|name| (name, place())));
+        }
+        imports
     }
 
     /// Whether the module binds a name at its top level, in whatever way.

@@ -240,6 +240,22 @@ fn inline_filters_make_a_rule_partial() {
 }
 
 #[test]
+fn packages_that_do_not_exist_here_make_a_rule_partial() {
+    let cases = [
+        ("import pycountry\n", &["absent-package content/rules/k8s/exec.py:1:1"][..]),
+        ("import json, policyuniverse.policy as p\n", &["absent-package content/rules/k8s/exec.py:1:1"]),
+        ("import re\nfrom policyuniverse.policy import Policy\n", &["absent-package content/rules/k8s/exec.py:2:1"]),
+        ("from dateutil import parser\nfrom helpers import is_exec\nfrom . import requests\n", &[]),
+    ];
+    for (imports, expected) in cases {
+        let set = with("x", "x", &format!("{imports}def rule(event):\n    return True\n"));
+        assert_eq!(told(&set), expected, "{imports}");
+        let status = if expected.is_empty() { Status::Runs } else { Status::Partial };
+        assert_eq!((find(&set, "K8s.Exec").status, find(&set, "K8s.Exec").rule.is_some()), (status, true), "{imports}");
+    }
+}
+
+#[test]
 fn a_second_rule_of_an_id_is_refused() {
     let mut files = content();
     files.push(("content/rules/z/again.yml", RULE));

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use masthead_ir::{Diagnostic, Span};
@@ -173,7 +173,7 @@ impl Corpus {
     /// rule's file lies in. The nearest ancestor that has any of them counts; the search ends at the root of a repository.
     pub fn context(&self, path: &Path, names: &[&str]) -> Vec<Arc<RuleFile>> {
         let mut seen = 0;
-        for ancestor in path.ancestors().skip(1) {
+        for ancestor in self.above(path) {
             let folders: Vec<PathBuf> =
                 names.iter().map(|name| ancestor.join(name)).filter(|folder| self.is_folder(folder)).collect();
             if !folders.is_empty() {
@@ -185,6 +185,24 @@ impl Corpus {
             }
         }
         Vec::new()
+    }
+
+    /// The folders that a file lies in, the nearest first. A relative path goes on above the current folder.
+    fn above(&self, path: &Path) -> Vec<PathBuf> {
+        let goes_up = |path: &Path| path.components().all(|c| matches!(c, Component::CurDir | Component::ParentDir));
+        let mut folders: Vec<PathBuf> = Vec::new();
+        for ancestor in path.ancestors().skip(1) {
+            folders.push(ancestor.to_owned());
+            if goes_up(ancestor) {
+                break;
+            }
+        }
+        if path.is_relative() && matches!(self.store, Store::Disk) {
+            let last = folders.last().map_or(Path::new(""), PathBuf::as_path);
+            let last = if last == Path::new(".") { Path::new("") } else { last }.to_owned();
+            folders.extend(std::iter::successors(Some(last.join("..")), |up| Some(up.join(".."))).take(MAX_ANCESTORS));
+        }
+        folders
     }
 
     fn is_folder(&self, path: &Path) -> bool {

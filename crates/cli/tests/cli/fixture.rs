@@ -55,13 +55,22 @@ impl Folder {
     }
 
     pub(crate) fn run_with(&self, args: &[&str], stdin: impl Into<Vec<u8>>) -> Run {
-        let mut command = command(args);
-        let output = command.current_dir(self.path()).write_stdin(stdin).output().unwrap();
-        Run {
-            code: output.status.code().unwrap_or(-1),
-            out: String::from_utf8(output.stdout).unwrap(),
-            err: String::from_utf8(output.stderr).unwrap(),
-        }
+        run(self.path(), args, stdin)
+    }
+
+    /// The same in a folder of this folder.
+    pub(crate) fn run_inside(&self, folder: &str, args: &[&str]) -> Run {
+        run(&self.path().join(folder), args, "")
+    }
+}
+
+fn run(folder: &Path, args: &[&str], stdin: impl Into<Vec<u8>>) -> Run {
+    let mut command = command(args);
+    let output = command.current_dir(folder).write_stdin(stdin).output().unwrap();
+    Run {
+        code: output.status.code().unwrap_or(-1),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
     }
 }
 

@@ -11,3 +11,4 @@ mod inputs;
 mod repeatable;
 mod scripts;
 mod seeds;
+mod surroundings;
