@@ -20,11 +20,14 @@ pub(crate) struct Interpreter {
     python: rustpython_vm::Interpreter,
     entry: Option<(String, PyObjectRef)>,
     programs: HashMap<String, PyObjectRef>,
+    /// By program: the configuration of its last call, as JSON and as Python has it. It seldom changes, and can be longer
+    /// than an event.
+    configs: HashMap<String, (String, PyObjectRef)>,
 }
 
 impl Interpreter {
     pub(crate) fn new() -> Self {
-        Self { python: sandbox::interpreter(), entry: None, programs: HashMap::new() }
+        Self { python: sandbox::interpreter(), entry: None, programs: HashMap::new(), configs: HashMap::new() }
     }
 
     /// Makes the modules importable and imports the entry point `(module, function)`.
@@ -60,7 +63,7 @@ impl Interpreter {
 
     /// Calls the entry point. The texts are JSON.
     pub(crate) fn call(
-        &self,
+        &mut self,
         name: &str,
         event: &str,
         envelope: &str,
@@ -72,13 +75,21 @@ impl Interpreter {
         let Some(module) = self.programs.get(name) else {
             return Err(failure(function, format!("no program named {name} is loaded")));
         };
+        let configs = &mut self.configs;
         self.python.enter(|vm| {
             vm.recursion_limit.set(sandbox::RECURSION_LIMIT);
             let read = |what: &str, text: &str| {
                 json::to_python(vm, text).map_err(|error| failure(function, format!("the {what} is no JSON: {error}")))
             };
-            let arguments =
-                (module.clone(), read("event", event)?, read("envelope", envelope)?, read("config", config)?);
+            let config = match configs.get(name) {
+                Some((text, ready)) if text == config => ready.clone(),
+                _ => {
+                    let ready = read("config", config)?;
+                    configs.insert(name.to_owned(), (config.to_owned(), ready.clone()));
+                    ready
+                }
+            };
+            let arguments = (module.clone(), read("event", event)?, read("envelope", envelope)?, config);
             let result = entry.call(arguments, vm).map_err(|exception| describe(vm, &exception, function, name))?;
             let result = json::from_python(vm, &result)
                 .map_err(|what| failure(function, format!("returned {what}, which is no JSON")))?;

@@ -72,7 +72,7 @@ fn serve(memory_limit: u64) -> io::Result<()> {
             }
             Request::Evaluate { texts, calls } => {
                 for call in &calls {
-                    let reply = evaluate(&interpreter, &texts, call);
+                    let reply = evaluate(&mut interpreter, &texts, call);
                     answer(&mut out, &reply)?;
                 }
             }
@@ -81,7 +81,7 @@ fn serve(memory_limit: u64) -> io::Result<()> {
     Ok(())
 }
 
-fn evaluate(interpreter: &Interpreter, texts: &[std::sync::Arc<str>], call: &CallRecord) -> Reply {
+fn evaluate(interpreter: &mut Interpreter, texts: &[std::sync::Arc<str>], call: &CallRecord) -> Reply {
     let text = |index: usize| texts.get(index).map_or("null", |text| text);
     let verdict = interpreter.call(&call.module, text(call.event), text(call.envelope), text(call.config));
     verdict.map_or_else(Reply::Failed, |verdict| Reply::Verdict(Box::new(verdict)))
