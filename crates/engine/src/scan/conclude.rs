@@ -86,7 +86,8 @@ impl Scan<'_> {
         windows.dedup();
         if windows.is_empty() && (rule.windows.is_none() || rule.sources.is_empty()) {
             if rule.windows.is_some() {
-                problems.push("it reads no events, whose times tell when it runs: it ran once, over everything".to_owned());
+                problems
+                    .push("it reads no events, whose times tell when it runs: it ran once, over everything".to_owned());
             }
             windows.push(None);
         }
