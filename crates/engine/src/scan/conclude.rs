@@ -11,7 +11,6 @@ use rustc_hash::{FxBuildHasher, FxHashMap};
 use super::{Kept, OneCluster, Scan};
 use crate::EngineError;
 use crate::finding;
-use crate::options::Windows as WindowMode;
 use crate::plan::PipelineRule;
 use crate::report::RuleReport;
 use crate::store::Store;
@@ -85,7 +84,11 @@ impl Scan<'_> {
         let mut windows: Vec<Option<Window>> = kept.iter().flat_map(|kept| kept.keys().copied()).collect();
         windows.sort();
         windows.dedup();
-        if windows.is_empty() && (rule.windows.is_none() || self.options.windows == WindowMode::Whole) {
+        if windows.is_empty() && (rule.windows.is_none() || rule.sources.is_empty()) {
+            if rule.windows.is_some() {
+                problems
+                    .push("it reads no events, whose times tell when it runs: it ran once, over everything".to_owned());
+            }
             windows.push(None);
         }
         let mut found = Found {
