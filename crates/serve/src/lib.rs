@@ -1,0 +1,3 @@
+//! The running service.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]

@@ -1,0 +1,3 @@
+//! Where findings are sent.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]

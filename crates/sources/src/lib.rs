@@ -1,0 +1,3 @@
+//! Where events come from, live.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]

@@ -1,0 +1,3 @@
+//! A durable queue of accepted batches of events.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
