@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::event::{Location, Place};
 
@@ -10,7 +10,7 @@ use crate::event::{Location, Place};
 const PLACES: usize = 5;
 
 /// Why a record was counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
     /// It is no JSON.
@@ -68,7 +68,7 @@ impl Reason {
 }
 
 /// How often something was counted, and where first.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Tally {
     /// How often.
     pub count: u64,
@@ -87,7 +87,7 @@ impl Tally {
 }
 
 /// What was read and counted. Ledgers of several threads are merged; the result does not depend on the order.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Ledger {
     /// Events given on by the decoders, text included.
     pub events: u64,

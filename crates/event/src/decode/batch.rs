@@ -4,6 +4,8 @@ use std::ops::{ControlFlow, Range};
 use std::path::Path;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::event::{Envelope, EventRef, Location};
 use crate::ledger::Ledger;
 
@@ -12,18 +14,19 @@ use super::{Decoder, ReadError};
 /// A batch is given on when it holds this many bytes: enough to make handing over cheap, little enough for a cache.
 pub const BATCH_BYTES: usize = 512 * 1024;
 
-/// Events of one input, with their bytes.
-#[derive(Debug)]
+/// Events of one input, with their bytes. Can be written and read again by serde, so that it can wait on a disk.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Batch {
     path: Arc<Path>,
     first_ordinal: u64,
+    #[serde(with = "serde_bytes")]
     bytes: Vec<u8>,
     envelopes: Vec<Arc<Envelope>>,
     events: Vec<Held>,
 }
 
 /// An event of a batch.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Held {
     raw: Range<usize>,
     /// The envelope's id of the event, in the same bytes.
@@ -36,9 +39,19 @@ struct Held {
 }
 
 impl Batch {
-    fn new(path: Arc<Path>, first_ordinal: u64) -> Batch {
+    /// An empty batch for events of the input `path`, the first of which has the number `first_ordinal`.
+    pub fn new(path: Arc<Path>, first_ordinal: u64) -> Batch {
+        Batch { path, first_ordinal, bytes: Vec::new(), envelopes: Vec::new(), events: Vec::new() }
+    }
+
+    fn roomy(path: Arc<Path>, first_ordinal: u64) -> Batch {
         let bytes = Vec::with_capacity(BATCH_BYTES + BATCH_BYTES / 8);
-        Batch { path, first_ordinal, bytes, envelopes: Vec::new(), events: Vec::with_capacity(512) }
+        Batch { bytes, events: Vec::with_capacity(512), ..Batch::new(path, first_ordinal) }
+    }
+
+    /// How many bytes its events have.
+    pub fn byte_len(&self) -> usize {
+        self.bytes.len()
     }
 
     /// The number of events.
@@ -81,7 +94,8 @@ impl Batch {
         (0..self.events.len()).filter_map(|index| self.get(index))
     }
 
-    fn push(&mut self, event: &EventRef<'_>, place: &Location<'_>) {
+    /// Adds an event. Its ordinal is not kept: those of a batch are numbered in order.
+    pub fn push(&mut self, event: &EventRef<'_>, place: &Location<'_>) {
         // The events of one envelope follow one another, so that a look at the last one is enough.
         if self.envelopes.last().is_none_or(|last| !Arc::ptr_eq(last, event.envelope)) {
             self.envelopes.push(event.envelope.clone());
@@ -125,7 +139,7 @@ impl Decoder {
             {
                 sink(full)?;
             }
-            let batch = open.get_or_insert_with(|| Batch::new(Arc::from(place.path), event.ordinal));
+            let batch = open.get_or_insert_with(|| Batch::roomy(Arc::from(place.path), event.ordinal));
             batch.push(&event, &place);
             ControlFlow::Continue(())
         });
