@@ -64,6 +64,11 @@ impl Faults {
         }
     }
 
+    /// What came up first.
+    pub(crate) fn first(&self) -> Option<String> {
+        self.found.first().map(|(fault, _)| fault.message.clone())
+    }
+
     /// The diagnostics, in the order in which the faults came up.
     pub(crate) fn finish(self) -> Vec<Diagnostic> {
         let told = |(mut fault, times): (Diagnostic, u64)| {

@@ -195,12 +195,17 @@ fn drilldowns(rule: &Rule, token: &dyn Fn(&str) -> Option<String>) -> Map<String
     details
 }
 
+/// The id of the finding of a group of matches.
+pub(crate) fn group_id(rule: &Rule, group: &Group) -> String {
+    let first = group.first.map(|time| time.to_string()).unwrap_or_default();
+    finding_id(&[&rule.id, &rule.name, &group.dedup, &first, "group"])
+}
+
 /// The finding of a group of matches of a script.
 pub(crate) fn from_group(rule: &Rule, group: &Group, alert: bool) -> Finding {
     let verdict = &group.verdict;
     let severity = verdict.severity.as_deref().and_then(severity_named).unwrap_or(rule.finding.severity);
     let title = verdict.title.clone().unwrap_or_else(|| rule.finding.title.clone());
-    let first = group.first.map(|time| time.to_string()).unwrap_or_default();
     let mut details = Map::new();
     let mut detail = |name: &str, value: Option<Json>| {
         if let Some(value) = value {
@@ -214,7 +219,7 @@ pub(crate) fn from_group(rule: &Rule, group: &Group, alert: bool) -> Finding {
     detail("destinations", verdict.destinations.clone().map(Json::from));
     detail("summary", (!group.summary().is_empty()).then(|| serde_json::json!(group.summary())));
     Finding {
-        finding_id: finding_id(&[&rule.id, &rule.name, &group.dedup, &first, "group"]),
+        finding_id: group_id(rule, group),
         kind: if alert { Kind::Finding } else { Kind::Signal },
         rule: rule_ref(rule),
         severity,
@@ -226,7 +231,7 @@ pub(crate) fn from_group(rule: &Rule, group: &Group, alert: bool) -> Finding {
         count: group.count,
         entities: group.entities.iter().map(indicator).collect(),
         attack: rule.attack.clone(),
-        audit_ids: group.audit_ids.clone(),
+        audit_ids: group.audit_ids(),
         audit_id_count: group.audit_id_count(),
         cluster: group.cluster.clone(),
         fields: verdict.context.clone().unwrap_or_default(),

@@ -5,9 +5,11 @@
 mod builtin;
 mod carried;
 mod dialects;
+mod evidence;
 mod explain;
 mod faults;
 mod finding;
+mod live;
 pub mod options;
 mod plan;
 pub mod report;
@@ -15,6 +17,7 @@ mod scan;
 mod scripts;
 mod sift;
 mod store;
+mod throttle;
 mod trigger;
 mod windows;
 
@@ -22,6 +25,7 @@ use std::path::PathBuf;
 
 pub use carried::run_tests;
 pub use dialects::{Code, DialectOption, codes, dialect_options, load_rules};
+pub use live::{Changes, Live, LiveOptions, LiveReport, Raised, RuleFigures, SourceFigures, WindowChoice};
 pub use options::{OriginOverride, RuleOptions, ScanOptions, Windows};
 pub use report::{FindingSink, Loss, Progress, RuleReport, ScanSummary, TestResult, TestStatus};
 pub use scan::scan;

@@ -9,7 +9,7 @@ use masthead_ir::FieldPath;
 use masthead_ir::pipeline::Pipeline;
 use masthead_ir::rule::{Body, Compiled, Rule, RuleSet, Script, Trigger};
 use masthead_matcher::{ConditionKind, Matcher, MatcherBuilder};
-use masthead_query::{Demand, EventSource};
+use masthead_query::{Demand, EventSource, Form};
 
 use crate::finding::key_fields;
 use crate::options::Windows as WindowMode;
@@ -39,6 +39,8 @@ pub(crate) struct PipelineRule {
     pub(crate) key: Option<Vec<String>>,
     /// The windows of its schedule; none: it sees the whole input.
     pub(crate) windows: Option<Windows>,
+    /// What it can do as events come.
+    pub(crate) form: Form,
     /// Whether it runs only to fill a lookup table that another rule reads: its rows are no findings.
     pub(crate) silent: bool,
 }
@@ -159,6 +161,7 @@ impl Builder {
             sources,
             key,
             windows,
+            form: masthead_query::form(pipeline),
             silent: false,
         });
         Ok(())

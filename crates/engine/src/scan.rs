@@ -15,10 +15,9 @@ use masthead_event::{Envelope, Ledger, Reason};
 use masthead_ir::finding::Finding;
 use masthead_ir::rule::{RuleSet, Status};
 use masthead_ir::time::Micros;
-use masthead_query::{EventRow, GeoIp, InputBuilder, MetricsTable, Resources};
+use masthead_query::{EventRow, Form, GeoIp, InputBuilder, MetricsTable, Resources};
 
 use self::conclude::Conclusion;
-use crate::EngineError;
 use crate::explain::Seen;
 use crate::options::ScanOptions;
 use crate::plan::Plan;
@@ -26,6 +25,7 @@ use crate::report::{FindingSink, Loss, Progress, RuleReport, ScanSummary};
 use crate::scripts::Scripts;
 use crate::sift::Values;
 use crate::windows::Window;
+use crate::{EngineError, evidence};
 
 /// Runs rules over inputs (files, folders, `-`), and gives the findings in their final order.
 ///
@@ -87,27 +87,6 @@ fn read_metrics(options: &ScanOptions) -> Result<Option<Arc<MetricsTable>>, Engi
 /// The kept rows of one event source, by window; none where a search sees the whole input.
 type Kept = BTreeMap<Option<Window>, InputBuilder>;
 
-/// The cluster of the events that a pipeline was given, as long as it is one.
-enum OneCluster {
-    All(Option<Arc<str>>),
-    Several,
-}
-
-impl OneCluster {
-    fn add(&mut self, cluster: &Option<Arc<str>>) {
-        if matches!(self, OneCluster::All(known) if known != cluster) {
-            *self = OneCluster::Several;
-        }
-    }
-
-    fn name(&self) -> Option<String> {
-        match self {
-            OneCluster::All(cluster) => cluster.as_deref().map(str::to_owned),
-            OneCluster::Several => None,
-        }
-    }
-}
-
 struct Scan<'p> {
     plan: &'p Plan,
     options: &'p ScanOptions,
@@ -122,8 +101,6 @@ struct Scan<'p> {
     seen: Seen,
     kept: HashMap<(usize, usize), Kept>,
     candidates: HashMap<usize, u64>,
-    /// By pipeline.
-    clusters: HashMap<usize, OneCluster>,
     scripts: Scripts,
     faults: HashMap<usize, String>,
     envelope: Option<Arc<Envelope>>,
@@ -148,7 +125,6 @@ impl<'p> Scan<'p> {
             seen,
             kept: HashMap::new(),
             candidates: HashMap::new(),
-            clusters: HashMap::new(),
             scripts: Scripts::new(plan, options),
             faults: HashMap::new(),
             envelope: None,
@@ -186,8 +162,11 @@ impl<'p> Scan<'p> {
         let Some(rule) = self.plan.pipelines.get(pipeline) else { return Ok(()) };
         let Some(wanted) = rule.sources.get(source) else { return Ok(()) };
         *self.candidates.entry(pipeline).or_default() += 1;
-        self.clusters.entry(pipeline).or_insert_with(|| OneCluster::All(cluster.clone())).add(cluster);
         let windows: Vec<Option<Window>> = match (&rule.windows, time) {
+            // A row that stands for itself is found once, whatever windows hold it.
+            (Some(windows), Some(time)) if rule.form == Form::Rows => {
+                windows.holding(time).into_iter().take(1).map(Some).collect()
+            }
             (Some(windows), Some(time)) => windows.holding(time).into_iter().map(Some).collect(),
             (Some(_), None) => Vec::new(),
             (None, _) => vec![None],
@@ -197,9 +176,10 @@ impl<'p> Scan<'p> {
         let budget =
             (usize::try_from(self.options.buffer_mib << 20).unwrap_or(usize::MAX) / sources.max(1)).max(1 << 20);
         let kept = self.kept.entry((pipeline, source)).or_default();
+        let mark = evidence::mark(cluster.as_deref(), audit_id);
         for window in windows {
             let builder = kept.entry(window).or_insert_with(|| InputBuilder::new(&wanted.demand, budget));
-            let row = EventRow { time, audit_id, values };
+            let row = EventRow { time, audit_id: &mark, values };
             builder.push(&row).map_err(|error| error.to_string())?;
         }
         Ok(())

@@ -55,6 +55,20 @@ impl Windows {
         windows
     }
 
+    /// Whether some window holds this moment.
+    pub(crate) fn hold(&self, time: Micros) -> bool {
+        !self.holding(time).is_empty()
+    }
+
+    /// How long a window is, in microseconds; none if it has no beginning. Calendar units make windows differ: then it is that
+    /// of the first run after 2000.
+    pub(crate) fn span(&self) -> Option<Micros> {
+        const YEAR_2000: Micros = 946_684_800_000_000;
+        self.range.earliest.as_ref()?;
+        let window = self.window(self.next_run(YEAR_2000)?);
+        Some(window.latest.saturating_sub(window.earliest)).filter(|span| *span > 0)
+    }
+
     fn window(&self, run_at: Micros) -> Window {
         let earliest = self.range.earliest.as_ref().map_or(Micros::MIN, |spec| spec.resolve(run_at));
         let latest = self.range.latest.as_ref().map_or(run_at, |spec| spec.resolve(run_at));

@@ -25,6 +25,24 @@ pub struct Identity {
     print: u64,
 }
 
+impl Identity {
+    /// As bytes, to be remembered beyond the life of a process together with [`Identifier::seed`].
+    pub fn to_bytes(self) -> [u8; 16] {
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&self.key.to_le_bytes());
+        bytes[8..].copy_from_slice(&self.print.to_le_bytes());
+        bytes
+    }
+
+    /// From [`Identity::to_bytes`].
+    pub fn from_bytes(bytes: [u8; 16]) -> Identity {
+        let [mut key, mut print] = [[0; 8]; 2];
+        key.copy_from_slice(&bytes[..8]);
+        print.copy_from_slice(&bytes[8..]);
+        Identity { key: u64::from_le_bytes(key), print: u64::from_le_bytes(print) }
+    }
+}
+
 /// Makes the [`Identity`] of events for one filter. Cheap to copy, so that other threads can do the hashing.
 #[derive(Debug, Clone, Copy)]
 pub struct Identifier {
@@ -36,6 +54,11 @@ impl Identifier {
     /// stageTimestamp, verb, requestURI, user.username, responseStatus.code.
     pub fn identity(self, audit_id: &str, stage: &str, fingerprint: &[&str]) -> Identity {
         Identity { key: self.hash(&[audit_id, stage]), print: self.hash(fingerprint) }
+    }
+
+    /// What the hashes are keyed with. It must not be told to those who send events.
+    pub fn seed(self) -> u64 {
+        self.seed
     }
 
     fn hash(self, parts: &[&str]) -> u64 {
@@ -75,8 +98,13 @@ impl Default for DoubleFilter {
 impl DoubleFilter {
     /// A filter that holds up to `capacity` entries, and at least the last half of that.
     pub fn new(capacity: usize) -> DoubleFilter {
+        DoubleFilter::seeded(capacity, RandomState::new().hash_one(0))
+    }
+
+    /// Likewise, keyed as another filter was, whose identities it is to know.
+    pub fn seeded(capacity: usize, seed: u64) -> DoubleFilter {
         DoubleFilter {
-            identifier: Identifier { seed: RandomState::new().hash_one(0) },
+            identifier: Identifier { seed },
             half: (capacity / 2).max(1),
             young: Generation::default(),
             old: Generation::default(),

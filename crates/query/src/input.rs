@@ -5,8 +5,8 @@ use std::fs::File;
 use std::io::{BufReader, BufWriter, Seek, SeekFrom};
 use std::sync::Arc;
 
-use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::array::{AsArray, RecordBatch};
+use datafusion::arrow::datatypes::{Int64Type, SchemaRef};
 use datafusion::arrow::ipc::reader::StreamReader;
 use datafusion::arrow::ipc::writer::StreamWriter;
 use datafusion::catalog::streaming::StreamingTable;
@@ -19,7 +19,7 @@ use masthead_ir::time::Micros;
 
 use crate::demand::Demand;
 use crate::kind::Kind;
-use crate::rows::{Column, Origin, Record, Rows, schema};
+use crate::rows::{Column, LAST, Origin, Record, Rows, schema};
 
 /// How many rows a batch has.
 const BATCH_ROWS: usize = 2_048;
@@ -193,6 +193,15 @@ impl Input {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.count == 0
+    }
+
+    /// The times of the rows that are in memory, as far as they have one.
+    pub fn times(&self) -> Vec<Micros> {
+        let column = |batch: &RecordBatch| {
+            let array = batch.column_by_name(LAST)?.as_primitive_opt::<Int64Type>()?;
+            Some(array.iter().flatten().collect::<Vec<_>>())
+        };
+        self.data.batches.iter().filter_map(column).flatten().collect()
     }
 
     pub(crate) fn table(&self) -> Result<StreamingTable> {

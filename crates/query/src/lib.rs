@@ -11,6 +11,7 @@ mod accumulate;
 mod demand;
 mod flow;
 mod geoip;
+mod incremental;
 mod input;
 mod kind;
 mod map;
@@ -25,14 +26,17 @@ mod sed;
 mod stages;
 mod udaf;
 mod udf;
+mod window;
 
 pub use datafusion::error::DataFusionError;
 pub use demand::{Demand, EventSource, sources};
 pub use geoip::GeoIp;
+pub use incremental::{Form, Grown, Incremental, form};
 pub use input::{EventRow, Input, InputBuilder};
 pub use metrics::MetricsTable;
 pub use parse_stages::pairs_of;
 pub use run::{Output, Resources, ResultRow, RunContext, run, run_each};
+pub use window::{Added, WindowRows};
 
 /// Why a pipeline could not be run.
 #[derive(Debug, thiserror::Error)]

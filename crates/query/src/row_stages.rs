@@ -14,7 +14,7 @@ use crate::kind::{Kind, text_of};
 use crate::rows::{Column, Origin, Record, RecordRow, Rows};
 
 /// The texts of a key, to compare rows by.
-fn texts(key: &[Value]) -> Vec<String> {
+pub(crate) fn texts(key: &[Value]) -> Vec<String> {
     key.iter().map(|value| value.members().iter().filter_map(text_of).collect::<Vec<_>>().join("\u{1f}")).collect()
 }
 
@@ -96,7 +96,7 @@ pub(crate) fn dedup(rows: &mut Rows, fields: &[String], keep: u64, keep_empty: b
 }
 
 /// The aggregates of an aggregation, ready to run over rows.
-struct Ready {
+pub(crate) struct Ready {
     aggregates: Vec<(Aggregate, Source)>,
     time: Option<usize>,
     context: Context,
@@ -109,7 +109,7 @@ enum Source {
 }
 
 impl Ready {
-    fn new(aggregates: &[Aggregate], rows: &Rows, context: Context) -> Result<Ready, String> {
+    pub(crate) fn new(aggregates: &[Aggregate], rows: &Rows, context: Context) -> Result<Ready, String> {
         let names: Vec<String> = rows.columns.iter().map(|column| column.name.clone()).collect();
         let ready = expand(aggregates, &names).into_iter().map(|aggregate| {
             let source = match &aggregate.input {
@@ -124,11 +124,11 @@ impl Ready {
         Ok(Ready { aggregates: ready.collect::<Result<_, String>>()?, time: rows.index("_time"), context })
     }
 
-    fn start(&self) -> Vec<Accumulator> {
+    pub(crate) fn start(&self) -> Vec<Accumulator> {
         self.aggregates.iter().map(|(aggregate, _)| Accumulator::new(aggregate.func)).collect()
     }
 
-    fn add(&self, state: &mut [Accumulator], record: &Record, columns: &[Column]) {
+    pub(crate) fn add(&self, state: &mut [Accumulator], record: &Record, columns: &[Column]) {
         let time = self.time.and_then(|at| Number::of(record.values.get(at)?)).map(Number::as_f64);
         for ((aggregate, source), state) in self.aggregates.iter().zip(state) {
             let value = match source {
@@ -152,18 +152,29 @@ impl Ready {
         self.aggregates.iter().zip(state).map(|((aggregate, _), state)| state.finish(aggregate.func)).collect()
     }
 
-    /// Makes the columns of the results and gives their places.
-    fn columns(&self, rows: &mut Rows) -> Vec<usize> {
-        let kind = |rows: &Rows, source: &Source| match source {
+    /// Names and kinds of the results.
+    pub(crate) fn results(&self, rows: &Rows) -> Vec<(String, Kind)> {
+        let kind = |source: &Source| match source {
             Source::One => Kind::Int,
             Source::Column(at) => at.and_then(|at| rows.columns.get(at)).map_or(Kind::Text, |column| column.kind),
             Source::Program(_) => Kind::Text,
         };
+        let result = |(aggregate, source): &(Aggregate, Source)| {
+            (aggregate.name.clone(), result_kind(aggregate.func, kind(source)))
+        };
+        self.aggregates.iter().map(result).collect()
+    }
+
+    pub(crate) fn funcs(&self) -> Vec<masthead_ir::pipeline::AggregateFunc> {
+        self.aggregates.iter().map(|(aggregate, _)| aggregate.func).collect()
+    }
+
+    /// Makes the columns of the results and gives their places.
+    fn columns(&self, rows: &mut Rows) -> Vec<usize> {
         let mut places = Vec::new();
-        for (aggregate, source) in &self.aggregates {
-            let result = result_kind(aggregate.func, kind(rows, source));
-            let place = rows.ensure(&aggregate.name, result);
-            rows.columns[place].kind = result;
+        for (name, kind) in self.results(rows) {
+            let place = rows.ensure(&name, kind);
+            rows.columns[place].kind = kind;
             places.push(place);
         }
         places
@@ -171,13 +182,25 @@ impl Ready {
 }
 
 /// All combinations of one member of each value.
-fn combinations(key: &[Value]) -> Vec<Vec<Value>> {
+pub(crate) fn combinations(key: &[Value]) -> Vec<Vec<Value>> {
     key.iter().fold(vec![Vec::new()], |combinations, value| {
         let longer = combinations.iter().flat_map(|combination| {
             value.members().iter().map(|member| combination.iter().chain([member]).cloned().collect())
         });
         longer.collect()
     })
+}
+
+/// Likewise; a member that a value holds twice counts once if `distinct`.
+pub(crate) fn distinct_combinations(key: &[Value], distinct: bool) -> Vec<Vec<Value>> {
+    if !distinct {
+        return combinations(key);
+    }
+    let once = |value: &Value| {
+        let mut seen = std::collections::HashSet::new();
+        Value::list(value.members().iter().filter(|member| seen.insert(crate::kind::text_of(member))).cloned())
+    };
+    combinations(&key.iter().map(once).collect::<Vec<_>>())
 }
 
 /// Adds the results of its group to every row; rows that lack a group field stay as they are.

@@ -46,8 +46,13 @@ pub(crate) struct Origin {
 impl Origin {
     /// Takes in another row's events.
     pub(crate) fn add(&mut self, other: &Origin) {
+        self.add_bounded(other, MAX_IDS);
+    }
+
+    /// Likewise, with at most `limit` ids.
+    pub(crate) fn add_bounded(&mut self, other: &Origin, limit: usize) {
         for id in &other.ids {
-            if self.ids.len() < MAX_IDS && !self.ids.contains(id) {
+            if self.ids.len() < limit && !self.ids.contains(id) {
                 self.ids.push(id.clone());
             }
         }

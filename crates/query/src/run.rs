@@ -1,6 +1,6 @@
 //! Runs a pipeline over its inputs.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
@@ -41,6 +41,7 @@ pub struct Resources {
     geoip: Option<Arc<GeoIp>>,
     metrics: Option<Arc<MetricsTable>>,
     plan_memory: Option<usize>,
+    written: BTreeSet<String>,
 }
 
 impl Resources {
@@ -53,7 +54,13 @@ impl Resources {
         let index = |(name, table): (&String, &Arc<Table>)| {
             (name.clone(), (table.clone(), Arc::new(TableIndex::new(table.clone()))))
         };
-        Resources { tables: tables.iter().map(index).collect(), geoip, metrics, plan_memory: None }
+        Resources {
+            tables: tables.iter().map(index).collect(),
+            geoip,
+            metrics,
+            plan_memory: None,
+            written: BTreeSet::new(),
+        }
     }
 
     /// How many bytes of memory the operators of one plan may take before they go to temporary files.
@@ -62,9 +69,20 @@ impl Resources {
         Resources { plan_memory: Some(bytes), ..self }
     }
 
+    /// A table as it is now.
+    pub fn table(&self, name: &str) -> Option<&Arc<Table>> {
+        self.tables.get(name).map(|(table, _)| table)
+    }
+
+    /// The tables that were written since this was asked last.
+    pub fn take_written(&mut self) -> BTreeSet<String> {
+        std::mem::take(&mut self.written)
+    }
+
     /// Takes in what a pipeline wrote to a table. How the table is matched stays; columns are those of its definition,
     /// where there is one.
     pub fn write(&mut self, name: &str, written: Table, append: bool) {
+        self.written.insert(name.to_owned());
         let Some((known, _)) = self.tables.get(name) else {
             let table = Arc::new(written);
             self.tables.insert(name.to_owned(), (table.clone(), Arc::new(TableIndex::new(table))));
@@ -206,7 +224,7 @@ fn session(memory: usize) -> Result<SessionState> {
     Ok(builder.with_default_features().build())
 }
 
-fn result_row(columns: &[Column], record: &Record) -> ResultRow {
+pub(crate) fn result_row(columns: &[Column], record: &Record) -> ResultRow {
     let origin = &record.origin;
     let fields = columns.iter().zip(&record.values).filter(|(_, value)| !value.is_absent());
     let events = u64::try_from(origin.events).unwrap_or(0);
@@ -222,12 +240,12 @@ fn result_row(columns: &[Column], record: &Record) -> ResultRow {
 }
 
 /// Rows, or a plan that gives them.
-enum State {
+pub(crate) enum State {
     Plan(Box<Flow>),
     Rows(Rows),
 }
 
-struct Run<'r> {
+pub(crate) struct Run<'r> {
     state: SessionState,
     runtime: tokio::runtime::Runtime,
     functions: Functions,
@@ -240,7 +258,11 @@ struct Run<'r> {
 }
 
 impl<'r> Run<'r> {
-    fn new(inputs: Vec<Input>, resources: &'r Resources, context: &'r RunContext) -> Result<Run<'r>, QueryError> {
+    pub(crate) fn new(
+        inputs: Vec<Input>,
+        resources: &'r Resources,
+        context: &'r RunContext,
+    ) -> Result<Run<'r>, QueryError> {
         let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(QueryError::Runtime)?;
         let tools = Arc::new(Tools {
             tables: resources.tables.iter().map(|(name, (_, index))| (name.clone(), index.clone())).collect(),
@@ -272,7 +294,7 @@ impl<'r> Run<'r> {
 
     /// Passes rows through stages. If the order of the result means nothing (`unordered`), an aggregation that only
     /// stages which look at one row follow stays a plan.
-    fn pass(&mut self, mut state: State, stages: &[Stage], unordered: bool) -> Result<State, QueryError> {
+    pub(crate) fn pass(&mut self, mut state: State, stages: &[Stage], unordered: bool) -> Result<State, QueryError> {
         for (index, stage) in stages.iter().enumerate() {
             let streams = unordered && stages[index + 1..].iter().all(looks_at_one_row);
             state = self.stage(state, stage, streams).map_err(|error| match error {
@@ -283,7 +305,7 @@ impl<'r> Run<'r> {
         Ok(state)
     }
 
-    fn source(&mut self, source: &Source, stages: &[Stage]) -> Result<State> {
+    pub(crate) fn source(&mut self, source: &Source, stages: &[Stage]) -> Result<State> {
         match source {
             Source::Events { range, .. } => {
                 let input = self.inputs.pop_front().unwrap_or_else(|| Input::of(Vec::new(), Vec::new(), 0));
@@ -501,7 +523,7 @@ impl<'r> Run<'r> {
         Flow::new(&Input::of(rows.columns, vec![batch], count), &self.functions)
     }
 
-    fn rows(&mut self, state: State) -> Result<Rows> {
+    pub(crate) fn rows(&mut self, state: State) -> Result<Rows> {
         match state {
             State::Rows(rows) => Ok(rows),
             State::Plan(flow) => self.collect(&flow),
@@ -573,7 +595,7 @@ fn is_relational(stage: &Stage) -> bool {
 }
 
 /// Whether a stage makes of each row what it makes of it whatever the others are.
-fn looks_at_one_row(stage: &Stage) -> bool {
+pub(crate) fn looks_at_one_row(stage: &Stage) -> bool {
     match stage {
         Stage::Fill { fields, .. } => !fields.is_empty(),
         Stage::Bin { span, .. } => !matches!(span, Span::Auto(_)),

@@ -1,20 +1,17 @@
 //! After the last event: searches run over what was kept, scripts' matches become findings.
 
-use std::hash::BuildHasher;
-
-use masthead_ir::finding::Finding;
 use masthead_ir::rule::Rule;
 use masthead_ir::time::{Micros, TimeRange, TimeSpec};
-use masthead_query::{Input, Output, Resources, ResultRow, RunContext};
-use rustc_hash::{FxBuildHasher, FxHashMap};
+use masthead_query::{Form, Input, Output, Resources, ResultRow, RunContext};
 
-use super::{Kept, OneCluster, Scan};
-use crate::EngineError;
-use crate::finding;
+use super::{Kept, Scan};
+use crate::evidence::Twins;
 use crate::plan::PipelineRule;
 use crate::report::RuleReport;
 use crate::store::Store;
+use crate::throttle::Throttle;
 use crate::windows::Window;
+use crate::{EngineError, evidence, finding};
 
 /// What became of a scan's rules.
 #[derive(Default)]
@@ -43,11 +40,7 @@ impl Scan<'_> {
         }
         let mut conclusion = Conclusion::default();
         let plan = self.plan;
-        for &index in &plan.order {
-            let Some(rule) = plan.pipelines.get(index) else { continue };
-            let told = self.run_pipeline(index, rule, &mut resources, now, &mut conclusion)?;
-            conclusion.reports.push(told);
-        }
+        self.run_pipelines(&mut resources, now, &mut conclusion)?;
         let running = std::mem::take(&mut self.scripts.running);
         for (rule, running) in plan.scripts.iter().zip(running) {
             let groups = running.grouping.finish();
@@ -69,93 +62,141 @@ impl Scan<'_> {
         Ok(conclusion)
     }
 
-    fn run_pipeline(
+    /// Runs every window of every pipeline, in the order of time: what one writes to a table, a later one reads.
+    fn run_pipelines(
         &mut self,
-        index: usize,
-        rule: &PipelineRule,
         resources: &mut Resources,
         now: Micros,
         conclusion: &mut Conclusion,
-    ) -> Result<RuleReport, EngineError> {
-        let candidates = self.candidates.get(&index).copied().unwrap_or(0);
-        let mut problems: Vec<String> = self.faults.remove(&index).into_iter().collect();
-        let mut kept: Vec<Kept> =
-            (0..rule.sources.len()).map(|source| self.kept.remove(&(index, source)).unwrap_or_default()).collect();
-        let mut windows: Vec<Option<Window>> = kept.iter().flat_map(|kept| kept.keys().copied()).collect();
-        windows.sort();
-        windows.dedup();
-        if windows.is_empty() && (rule.windows.is_none() || rule.sources.is_empty()) {
-            if rule.windows.is_some() {
-                problems
-                    .push("it reads no events, whose times tell when it runs: it ran once, over everything".to_owned());
-            }
-            windows.push(None);
+    ) -> Result<(), EngineError> {
+        let plan = self.plan;
+        let mut states: Vec<Found<'_>> = Vec::new();
+        let mut runs: Vec<(Micros, usize, Option<Window>)> = Vec::new();
+        for &index in &plan.order {
+            let Some(rule) = plan.pipelines.get(index) else { continue };
+            let found = self.found(index, rule);
+            let at = |window: &Option<Window>| window.map_or(Micros::MAX, |window| window.run_at);
+            runs.extend(found.windows().into_iter().map(|window| (at(&window), states.len(), window)));
+            states.push(found);
         }
-        let mut found = Found {
+        runs.sort();
+        for (_, at, window) in runs {
+            let Some(found) = states.get_mut(at) else { continue };
+            found.run(window, resources, now, conclusion)?;
+        }
+        for mut found in states {
+            if found.candidates == 0 && found.count == 0 {
+                found.problems.extend(found.rule.sources.iter().find_map(|source| self.seen.blocker(&source.filter)));
+            }
+            found.problems.dedup();
+            let findings = if found.rule.silent { 0 } else { found.findings };
+            conclusion.reports.push(report(&found.rule.rule, found.candidates, found.count, findings, found.problems));
+        }
+        Ok(())
+    }
+
+    fn found<'r>(&mut self, index: usize, rule: &'r PipelineRule) -> Found<'r> {
+        let kept = (0..rule.sources.len()).map(|source| self.kept.remove(&(index, source)).unwrap_or_default());
+        Found {
             rule,
-            window: String::new(),
-            cluster: self.clusters.get(&index).and_then(OneCluster::name),
+            kept: kept.collect(),
+            candidates: self.candidates.get(&index).copied().unwrap_or(0),
+            problems: self.faults.remove(&index).into_iter().collect(),
+            throttle: Throttle::new(rule.rule.finding.throttle.as_ref()),
             count: 0,
-            twins: FxHashMap::default(),
-            failed: None,
-        };
-        for window in windows {
-            let inputs: Result<Vec<Input>, _> = kept
-                .iter_mut()
-                .zip(&rule.sources)
-                .map(|(kept, source)| match kept.remove(&window) {
-                    Some(builder) => builder.finish(),
-                    None => Ok(Input::empty(&source.demand)),
-                })
-                .collect();
-            found.window = window.map(|w| w.run_at.to_string()).unwrap_or_default();
-            found.twins.clear();
-            let context = context(window, now);
-            let output = inputs.map_err(|error| error.to_string()).and_then(|inputs| {
-                let mut each = |row| found.take(&row, &mut conclusion.findings);
-                masthead_query::run_each(&rule.pipeline, inputs, resources, &context, &mut each)
-                    .map_err(|error| error.to_string())
-            });
-            match output {
-                Ok(output) => tell(output, resources, &mut problems, conclusion),
-                Err(error) => problems.push(error),
-            }
-            if let Some(failed) = found.failed.take() {
-                return Err(EngineError::Output(failed));
-            }
+            findings: 0,
         }
-        if candidates == 0 && found.count == 0 {
-            problems.extend(rule.sources.iter().find_map(|source| self.seen.blocker(&source.filter)));
-        }
-        problems.dedup();
-        let findings = if rule.silent { 0 } else { found.count };
-        Ok(report(&rule.rule, candidates, found.count, findings, problems))
     }
 }
 
-/// The findings of one rule's rows.
+/// One pipeline: what was kept for it, and what it finds.
 struct Found<'r> {
     rule: &'r PipelineRule,
-    window: String,
-    cluster: Option<String>,
+    kept: Vec<Kept>,
+    candidates: u64,
+    problems: Vec<String>,
+    throttle: Throttle,
+    /// Rows that came out.
     count: u64,
-    /// How many rows had one key, by a hash of it.
-    twins: FxHashMap<u64, u64>,
-    failed: Option<std::io::Error>,
+    findings: u64,
 }
 
 impl Found<'_> {
+    fn windows(&self) -> Vec<Option<Window>> {
+        let mut windows: Vec<Option<Window>> = self.kept.iter().flat_map(|kept| kept.keys().copied()).collect();
+        windows.sort();
+        windows.dedup();
+        if windows.is_empty() && (self.rule.windows.is_none() || self.rule.sources.is_empty()) {
+            windows.push(None);
+        }
+        windows
+    }
+
+    fn run(
+        &mut self,
+        window: Option<Window>,
+        resources: &mut Resources,
+        now: Micros,
+        conclusion: &mut Conclusion,
+    ) -> Result<(), EngineError> {
+        let rule = self.rule;
+        if window.is_none() && rule.windows.is_some() && rule.sources.is_empty() {
+            let told = "it reads no events, whose times tell when it runs: it ran once, over everything";
+            self.problems.push(told.to_owned());
+        }
+        let inputs: Result<Vec<Input>, _> = self
+            .kept
+            .iter_mut()
+            .zip(&rule.sources)
+            .map(|(kept, source)| match kept.remove(&window) {
+                Some(builder) => builder.finish(),
+                None => Ok(Input::empty(&source.demand)),
+            })
+            .collect();
+        let context = context(window, now);
+        let mut taken = Taken { found: self, window, twins: Twins::default(), failed: None };
+        let output = inputs.map_err(|error| error.to_string()).and_then(|inputs| {
+            let mut each = |row| taken.take(&row, &mut conclusion.findings);
+            masthead_query::run_each(&rule.pipeline, inputs, resources, &context, &mut each)
+                .map_err(|error| error.to_string())
+        });
+        if let Some(failed) = taken.failed.take() {
+            return Err(EngineError::Output(failed));
+        }
+        match output {
+            Ok(output) => tell(output, resources, &mut self.problems, conclusion),
+            Err(error) => self.problems.push(error),
+        }
+        Ok(())
+    }
+}
+
+/// Takes the rows of one run.
+struct Taken<'f, 'r> {
+    found: &'f mut Found<'r>,
+    window: Option<Window>,
+    twins: Twins,
+    failed: Option<std::io::Error>,
+}
+
+impl Taken<'_, '_> {
     fn take(&mut self, row: &ResultRow, findings: &mut Store) {
-        self.count += 1;
-        if self.rule.silent || self.failed.is_some() {
+        let rule = self.found.rule;
+        self.found.count += 1;
+        if rule.silent || self.failed.is_some() {
             return;
         }
-        let keys = self.rule.key.as_deref();
-        let key = finding::row_key(row, keys);
-        let twin = self.twins.entry(FxBuildHasher.hash_one(&key)).or_default();
-        let finding = finding::from_row(&self.rule.rule, row, &key, &self.window, *twin);
-        *twin += 1;
-        self.failed = findings.add(Finding { cluster: self.cluster.clone(), ..finding }).err();
+        let name = match self.window {
+            _ if rule.form == Form::Rows => evidence::own_window(row),
+            Some(window) => window.run_at.to_string(),
+            None => String::new(),
+        };
+        let finding = evidence::finding(rule, row, &name, &mut self.twins);
+        if self.window.is_some_and(|window| self.found.throttle.holds_back(row, window.run_at)) {
+            return;
+        }
+        self.found.findings += 1;
+        self.failed = findings.add(finding).err();
     }
 }
 
