@@ -241,6 +241,7 @@ impl Group {
             self.show((time, audit_id));
         }
         for (field, found) in summary {
+            self.summary.entry(field.clone()).or_default();
             for value in found {
                 self.count_value(&field, value, 1);
             }
@@ -258,6 +259,7 @@ impl Group {
         other.seen.iter().for_each(|hash| self.see(*hash));
         other.evidence.iter().for_each(|evidence| self.show(evidence.clone()));
         for (field, counts) in &other.summary {
+            self.summary.entry(field.clone()).or_default();
             counts.iter().for_each(|(value, count)| self.count_value(field, value.clone(), *count));
         }
         other.entities.iter().for_each(|entity| self.name(entity.clone()));
@@ -294,9 +296,6 @@ impl Group {
     }
 
     fn count_value(&mut self, field: &str, value: String, count: u64) {
-        if !self.summary.contains_key(field) {
-            self.summary.insert(field.to_owned(), BTreeMap::new());
-        }
         let Some(values) = self.summary.get_mut(field) else { return };
         *values.entry(value).or_default() += count;
         // What goes is larger than all that stay, and would go again: so the order of matches does not show.
