@@ -107,7 +107,8 @@ fn write(shared: &Shared, requests: Vec<Request>) {
 }
 
 fn commit(store: &Store, requests: &[Request], first: u64, sync: bool) -> fjall::Result<()> {
-    let mut batch = store.database.batch().durability(Some(if sync { PersistMode::SyncAll } else { PersistMode::Buffer }));
+    let mut batch =
+        store.database.batch().durability(Some(if sync { PersistMode::SyncAll } else { PersistMode::Buffer }));
     let mut number = first;
     for request in requests {
         batch.insert(&store.batches, number.to_be_bytes(), request.payload.as_slice());
