@@ -41,7 +41,7 @@ pub struct Code {
 
 /// Every kind of diagnostic: those of all rules first, then front-end by front-end, by name.
 pub fn codes() -> Vec<Code> {
-    let general = [masthead_rulefile::CODES, crate::faults::CODES].concat();
+    let general = [masthead_rulefile::CODES, crate::faults::CODES, crate::exceptions::CODES].concat();
     let tables = FRONT_ENDS.iter().map(|front_end| (Some(front_end.dialect.name()), front_end.codes.to_vec()));
     let all = std::iter::once((None, general)).chain(tables).flat_map(|(dialect, mut codes)| {
         codes.sort_unstable();

@@ -6,6 +6,7 @@ mod builtin;
 mod carried;
 mod dialects;
 mod evidence;
+pub mod exceptions;
 mod explain;
 mod faults;
 mod finding;

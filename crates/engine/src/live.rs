@@ -117,7 +117,9 @@ impl Live {
         state: impl IntoIterator<Item = (String, Vec<u8>)>,
     ) -> Result<Live, EngineError> {
         let plan =
-            Plan::new(rules, options.scan.include_disabled, WindowMode::AsScheduled).map_err(EngineError::Nothing)?;
+            Plan::new(rules, options.scan.include_disabled, WindowMode::AsScheduled)
+            .map_err(EngineError::Nothing)?
+            .except(&options.scan.exceptions);
         let failed = |path: &std::path::Path, error: &dyn std::fmt::Display| {
             EngineError::Nothing(format!("{}: {error}", path.display()))
         };
@@ -309,6 +311,11 @@ impl Live {
         }
     }
 
+    /// The time of the newest event.
+    pub fn newest(&self) -> Option<Micros> {
+        self.clock.newest()
+    }
+
     /// Says that everything before this moment has come: an idle stream must not keep windows open for ever.
     pub fn advance(&mut self, moment: Micros) {
         self.clock.tell(moment);
@@ -337,7 +344,7 @@ impl Live {
     }
 
     /// Whether rows wait for a window to be looked at again.
-    pub fn waits(&self) -> bool {
+    pub fn unsettled(&self) -> bool {
         self.pipelines.iter().any(|live| live.unsettled())
     }
 

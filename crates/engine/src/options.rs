@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use masthead_ir::time::Micros;
+
+use crate::exceptions::Exceptions;
 
 /// Which rules, and how they are read.
 #[derive(Debug, Clone, Default)]
@@ -42,6 +45,8 @@ pub struct ScanOptions {
     pub script_memory_mib: u64,
     /// How many threads look at events; one: the reading thread does it itself. The result is the same.
     pub threads: usize,
+    /// Matches that are known and not told.
+    pub exceptions: Arc<Exceptions>,
     /// How much memory the kept events of all pipelines may take before they go to temporary files, in MiB.
     pub buffer_mib: u64,
 }
@@ -60,6 +65,7 @@ impl Default for ScanOptions {
             script_timeout_ms: 800,
             script_memory_mib: 1024,
             threads: 1,
+            exceptions: Arc::default(),
             buffer_mib: 64,
         }
     }

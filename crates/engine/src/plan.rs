@@ -11,6 +11,7 @@ use masthead_ir::rule::{Body, Compiled, Rule, RuleSet, Script, Trigger};
 use masthead_matcher::{ConditionKind, Matcher, MatcherBuilder};
 use masthead_query::{Demand, EventSource, Form};
 
+use crate::exceptions::{Exception, Exceptions};
 use crate::finding::key_fields;
 use crate::options::Windows as WindowMode;
 use crate::windows::Windows;
@@ -39,6 +40,8 @@ pub(crate) struct PipelineRule {
     pub(crate) key: Option<Vec<String>>,
     /// The windows of its schedule; none: it sees the whole input.
     pub(crate) windows: Option<Windows>,
+    /// Exceptions that are of it.
+    pub(crate) exceptions: Vec<Arc<Exception>>,
     /// What it can do as events come.
     pub(crate) form: Form,
     /// Whether it runs only to fill a lookup table that another rule reads: its rows are no findings.
@@ -51,6 +54,7 @@ pub(crate) struct ScriptRule {
     pub(crate) rule: Arc<Rule>,
     pub(crate) script: Script,
     pub(crate) trigger: Trigger,
+    pub(crate) exceptions: Vec<Arc<Exception>>,
 }
 
 /// What a scan runs.
@@ -118,6 +122,13 @@ impl Plan {
         }
         builder.finish()
     }
+
+    /// Gives each rule its exceptions.
+    pub(crate) fn except(mut self, exceptions: &Exceptions) -> Plan {
+        self.pipelines.iter_mut().for_each(|own| own.exceptions = exceptions.of(&own.rule));
+        self.scripts.iter_mut().for_each(|own| own.exceptions = exceptions.of(&own.rule));
+        self
+    }
 }
 
 #[derive(Default)]
@@ -161,6 +172,7 @@ impl Builder {
             sources,
             key,
             windows,
+            exceptions: Vec::new(),
             form: masthead_query::form(pipeline),
             silent: false,
         });
@@ -170,7 +182,7 @@ impl Builder {
     fn add_script(&mut self, rule: &Arc<Rule>, script: &Script, trigger: &Trigger) -> Result<(), String> {
         self.matcher.add(ConditionKind::Guard, &script.log_types, &script.guard).map_err(|error| error.to_string())?;
         self.targets.push(Target::Script(self.scripts.len()));
-        self.scripts.push(ScriptRule { rule: rule.clone(), script: script.clone(), trigger: trigger.clone() });
+        self.scripts.push(ScriptRule { rule: rule.clone(), script: script.clone(), trigger: trigger.clone(), exceptions: Vec::new() });
         Ok(())
     }
 

@@ -39,7 +39,9 @@ pub fn scan(
     sink: &mut FindingSink<'_>,
 ) -> Result<ScanSummary, EngineError> {
     let start = Instant::now();
-    let plan = Plan::new(rules, options.include_disabled, options.windows).map_err(EngineError::Nothing)?;
+    let plan = Plan::new(rules, options.include_disabled, options.windows)
+        .map_err(EngineError::Nothing)?
+        .except(&options.exceptions);
     let metrics = read_metrics(options)?;
     let geoip = match &options.geoip {
         Some(path) => {

@@ -9,6 +9,7 @@ use masthead_ir::time::Micros;
 use masthead_script::{Call, Host, HostError, HostOptions, Outcome, Program, WorkerCommand};
 use serde_json::{Value as Json, json};
 
+use crate::exceptions::{self, Exception};
 use crate::faults::Faults;
 use crate::options::ScanOptions;
 use crate::plan::{Plan, ScriptRule};
@@ -42,6 +43,7 @@ pub(crate) struct Running {
     /// Why no program of its library can be run at all.
     pub(crate) problem: Option<String>,
     script: Script,
+    exceptions: Vec<Arc<Exception>>,
     /// Whether it is not called: it could not be loaded.
     broken: bool,
     config: Arc<Json>,
@@ -83,6 +85,7 @@ impl Scripts {
                 faults: Faults::default(),
                 problem: None,
                 script: rule.script.clone(),
+                exceptions: rule.exceptions.clone(),
                 broken: false,
                 config: Arc::new(rule.script.config.clone()),
                 shared,
@@ -183,8 +186,8 @@ impl Scripts {
         }
         match shared.host.evaluate(&calls) {
             Ok(outcomes) => {
-                for (origin, outcome) in origins.into_iter().zip(outcomes) {
-                    self.take(origin, outcome);
+                for ((origin, outcome), call) in origins.into_iter().zip(outcomes).zip(&calls) {
+                    self.take(origin, outcome, &call.event);
                 }
             }
             Err(error) => {
@@ -193,7 +196,7 @@ impl Scripts {
         }
     }
 
-    fn take(&mut self, origin: Origin, outcome: Outcome) {
+    fn take(&mut self, origin: Origin, outcome: Outcome, event: &str) {
         let Some(running) = self.running.get_mut(origin.script) else { return };
         let verdict = match outcome {
             Outcome::Verdict(verdict) => verdict,
@@ -208,6 +211,11 @@ impl Scripts {
             running.faults.exception(&running.script, error, verdict.matched);
         }
         if !verdict.matched {
+            return;
+        }
+        if !running.exceptions.is_empty()
+            && exceptions::suppressed(&running.exceptions, &exceptions::Event::read(event), origin.time)
+        {
             return;
         }
         running.matches += 1;

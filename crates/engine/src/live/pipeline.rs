@@ -11,8 +11,8 @@ use super::chains::{Chains, Linked, Stretch};
 use super::changes::{Pending, Raised};
 use super::clock::Standing;
 use super::{WindowChoice, keys};
-use crate::evidence;
-use crate::finding;
+use crate::exceptions::{self, Fields};
+use crate::{evidence, finding};
 use crate::plan::PipelineRule;
 use crate::sift::Values;
 use crate::throttle::Throttle;
@@ -321,6 +321,9 @@ impl LivePipeline {
         self.figures.matches += rows.len() as u64;
         let mut twins = evidence::Twins::default();
         for row in rows {
+            if exceptions::suppressed(&rule.exceptions, &Fields(&row), row.last) {
+                continue;
+            }
             let finding = evidence::finding(rule, &row, &evidence::own_window(&row), &mut twins);
             self.raise(rule, finding, row.last, pending);
         }
@@ -329,6 +332,9 @@ impl LivePipeline {
     fn raise_window(&mut self, rule: &PipelineRule, rows: Vec<ResultRow>, window: Window, pending: &mut Pending) {
         let mut twins = evidence::Twins::default();
         for row in evidence::in_order(rows) {
+            if exceptions::suppressed(&rule.exceptions, &Fields(&row), row.last) {
+                continue;
+            }
             let finding = evidence::finding(rule, &row, &window.run_at.to_string(), &mut twins);
             if self.throttle.holds_back(&row, window.run_at) {
                 self.figures.throttled += 1;
@@ -340,6 +346,9 @@ impl LivePipeline {
     }
 
     fn link(&mut self, rule: &PipelineRule, row: &ResultRow, at: Stretch, pending: &mut Pending) {
+        if exceptions::suppressed(&rule.exceptions, &Fields(row), row.last) {
+            return;
+        }
         let key = finding::row_key(row, rule.key.as_deref());
         let fresh = !self.chains.goes_on(&key, at);
         if fresh && self.throttle.holds_back(row, at.until) {

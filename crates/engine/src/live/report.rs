@@ -19,6 +19,8 @@ pub struct LiveReport {
     pub sources: BTreeMap<String, SourceFigures>,
     /// By rule, in the order of their paths.
     pub rules: Vec<RuleFigures>,
+    /// Suppressed matches, by the name of the exception.
+    pub suppressed: BTreeMap<String, u64>,
     /// Bytes of memory that kept rows and groups take.
     pub window_bytes: u64,
     /// How many events are remembered to know doubles.
@@ -120,6 +122,9 @@ impl Live {
             watermark: self.clock.watermark(self.options.lateness),
             sources: self.sources.iter().map(|(name, figures)| (name.to_string(), figures.clone())).collect(),
             rules,
+            suppressed: (self.options.scan.exceptions.report(0).into_iter())
+                .map(|exception| (exception.name, exception.suppressed))
+                .collect(),
             window_bytes: self.pipelines.iter().map(|live| live.memory() as u64).sum(),
             doubles: self.doubles.len() as u64,
         }

@@ -6,6 +6,7 @@ use masthead_query::{Form, Input, Output, Resources, ResultRow, RunContext};
 
 use super::{Kept, Scan};
 use crate::evidence::Twins;
+use crate::exceptions::{self, Fields};
 use crate::plan::PipelineRule;
 use crate::report::RuleReport;
 use crate::store::Store;
@@ -184,6 +185,9 @@ impl Taken<'_, '_> {
         let rule = self.found.rule;
         self.found.count += 1;
         if rule.silent || self.failed.is_some() {
+            return;
+        }
+        if exceptions::suppressed(&rule.exceptions, &Fields(row), row.last) {
             return;
         }
         let name = match self.window {
