@@ -9,6 +9,7 @@ use masthead_ir::rule::Severity;
 
 const EXAMPLES: &str = "\
 Examples:
+  masthead run                               take events as they come, and find at once
   masthead scan audit.log                    run the built-in rules over a log
   masthead scan -r detections/ -f jsonl logs/
   masthead check detections/                 what can run, what cannot, and why
@@ -32,6 +33,24 @@ pub(crate) enum Command {
     Test(Test),
     /// Compile rules without running them, and say what is wrong with them.
     Check(Check),
+    /// Take events as they come, and find at once.
+    Run(Box<Run>),
+    /// Show what a running masthead sees, on one screen.
+    Status(Status),
+    /// List findings of a running or stopped masthead, and say what became of them.
+    Findings(Findings),
+    /// Check or print the configuration of `run`.
+    Config {
+        #[command(subcommand)]
+        what: ConfigCommand,
+    },
+    /// Make, list and revoke tokens of the HTTP API.
+    Token(Tokens),
+    /// Print what Kubernetes must be told.
+    Kube {
+        #[command(subcommand)]
+        what: Kube,
+    },
     /// Print shell completions.
     #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions {
@@ -44,6 +63,227 @@ const COMPLETIONS_EXAMPLES: &str = "\
 Examples:
   source <(masthead completions bash)
   masthead completions fish > ~/.config/fish/completions/masthead.fish";
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  masthead run
+      Listens on 127.0.0.1:8470 with the built-in rules; findings go to standard output.
+  curl --data-binary @audit.log http://127.0.0.1:8470/k8s/audit/prod
+      Events of the cluster prod, by hand.
+  masthead run -c masthead.toml
+      As the file says; `masthead config print-default` prints one.
+  kubectl logs -f -n kube-system kube-apiserver-0 | masthead run --stdin
+      Events from standard input, too.
+
+Endpoints for events: /k8s/audit[/CLUSTER] (kube-apiserver's webhook), /services/collector (Splunk HEC), /firehose
+(Amazon Data Firehose), /v1/logs (OTLP/HTTP), /gcp/pubsub (GKE), /azure/eventhub (AKS).
+SIGHUP loads rules, exceptions and certificates anew, which also happens by itself when they change.
+
+Exit status:
+  0  stopped
+  2  wrong usage, or something that it needs is not there";
+
+/// Arguments of `run`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = RUN_EXAMPLES)]
+pub(crate) struct Run {
+    /// The configuration; without it every setting has its default.
+    #[arg(short, long, value_name = "FILE", env = "MASTHEAD_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// Rule files and folders, instead of those of the configuration.
+    #[arg(short, long = "rules", value_name = "RULES")]
+    pub(crate) rules: Vec<PathBuf>,
+    /// Where to listen, instead of what the configuration says.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<std::net::SocketAddr>,
+    /// The folder of the queue and the findings, instead of that of the configuration.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) data: Option<PathBuf>,
+    /// Listen beyond loopback without TLS.
+    #[arg(long)]
+    pub(crate) insecure: bool,
+    /// Read events from standard input, too.
+    #[arg(long)]
+    pub(crate) stdin: bool,
+    /// How findings are written to standard output where there is no sink.
+    #[arg(short, long, value_enum, default_value_t = ScanFormat::Table)]
+    pub(crate) format: ScanFormat,
+}
+
+/// Where the state is.
+#[derive(Debug, clap::Args)]
+pub(crate) struct StateArgs {
+    /// The configuration that `run` was given.
+    #[arg(short, long, value_name = "FILE", env = "MASTHEAD_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// The data folder, instead of that of the configuration.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) data: Option<PathBuf>,
+}
+
+/// Arguments of `status`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Status {
+    /// The address of the service.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8470", env = "MASTHEAD_SERVER")]
+    pub(crate) server: String,
+    /// A token with the scope `read`.
+    #[arg(long, value_name = "TOKEN", env = "MASTHEAD_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+    /// Who signed the service's certificate, PEM.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+const FINDINGS_EXAMPLES: &str = "\
+Examples:
+  masthead findings list --severity high
+  masthead findings show 05246259-aeab-5f11-815b-af26285c2a7b
+  masthead findings close 05246259-aeab-5f11-815b-af26285c2a7b --verdict false-positive --reason 'backup job'";
+
+/// Arguments of `findings`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = FINDINGS_EXAMPLES)]
+pub(crate) struct Findings {
+    #[command(subcommand)]
+    pub(crate) what: FindingsCommand,
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum FindingsCommand {
+    /// List findings, the newest first.
+    List {
+        /// Only those with this status: new, acknowledged, closed.
+        #[arg(long)]
+        status: Option<String>,
+        /// Only those at least this severe.
+        #[arg(long, value_parser = PossibleValuesParser::new(SEVERITIES).try_map(severity), ignore_case = true)]
+        severity: Option<Severity>,
+        /// Only those of this rule.
+        #[arg(long)]
+        rule: Option<String>,
+        /// Only those about this entity.
+        #[arg(long)]
+        entity: Option<String>,
+        /// Only those of this cluster.
+        #[arg(long)]
+        cluster: Option<String>,
+        /// How many.
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        limit: u32,
+        /// How they are written.
+        #[arg(short, long, value_enum, default_value_t = ScanFormat::Table)]
+        format: ScanFormat,
+    },
+    /// Show one finding with its history, as JSON.
+    Show {
+        /// Its id.
+        id: String,
+    },
+    /// Say that somebody looks at a finding.
+    Ack {
+        /// Its id.
+        id: String,
+        /// Who; by default you.
+        #[arg(long)]
+        assignee: Option<String>,
+        /// A note.
+        #[arg(long)]
+        note: Option<String>,
+    },
+    /// Say what a finding was.
+    Close {
+        /// Its id.
+        id: String,
+        /// What it was.
+        #[arg(long, value_parser = ["true-positive", "false-positive", "benign"])]
+        verdict: String,
+        /// Why.
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// Make a finding new again.
+    Reopen {
+        /// Its id.
+        id: String,
+        /// Why.
+        #[arg(long)]
+        note: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Check a configuration: keys, values, what does not go together, rules, secrets.
+    Check {
+        /// The file.
+        #[arg(value_name = "FILE", default_value = "masthead.toml")]
+        file: PathBuf,
+    },
+    /// Print every key with its default and what it does.
+    PrintDefault,
+}
+
+const TOKEN_EXAMPLES: &str = "\
+Examples:
+  masthead token create dashboards --scope read
+  masthead token create prod-apiserver --scope ingest";
+
+/// Arguments of `token`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = TOKEN_EXAMPLES)]
+pub(crate) struct Tokens {
+    #[command(subcommand)]
+    pub(crate) what: TokenCommand,
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Make a token. Its secret is shown once.
+    Create {
+        /// What it is for.
+        name: String,
+        /// What it allows; may be given several times.
+        #[arg(long = "scope", required = true, value_parser = ["ingest", "read", "write"])]
+        scopes: Vec<String>,
+        /// For how many days it holds; without it, until it is revoked.
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..=3650))]
+        days: Option<u32>,
+    },
+    /// List tokens, without their secrets.
+    List,
+    /// Make a token hold no longer.
+    Revoke {
+        /// Its id.
+        id: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Kube {
+    /// Print the kubeconfig for kube-apiserver's `--audit-webhook-config-file`, and its flags.
+    WebhookConfig {
+        /// The address of the service, as the API server reaches it.
+        #[arg(long, value_name = "URL", default_value = "https://masthead.example:8470")]
+        server: String,
+        /// The cluster's name.
+        #[arg(long, default_value = "prod")]
+        cluster: String,
+        /// The path of a PEM file on the API server's machine that it trusts the service by.
+        #[arg(long, value_name = "FILE")]
+        ca: Option<String>,
+        /// The token that the API server comes with.
+        #[arg(long, env = "MASTHEAD_TOKEN", hide_env_values = true)]
+        token: Option<String>,
+    },
+}
 
 const SCAN_EXAMPLES: &str = "\
 Examples:

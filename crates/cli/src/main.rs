@@ -4,10 +4,14 @@ mod args;
 mod check;
 #[cfg(test)]
 mod documents;
+mod findings;
 mod output;
 mod render;
+mod run;
 mod scan;
+mod status;
 mod test;
+mod tokens;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -27,6 +31,12 @@ fn main() -> ExitCode {
         Command::Scan(scan) => scan::run(*scan),
         Command::Test(test) => test::run(&test),
         Command::Check(check) => check::run(&check),
+        Command::Run(arguments) => run::run(*arguments),
+        Command::Status(status) => status::run(&status),
+        Command::Findings(findings) => findings::run(findings),
+        Command::Config { what } => run::config(&what),
+        Command::Token(tokens) => tokens::run(tokens),
+        Command::Kube { what } => run::kube(&what),
         Command::Completions { shell } => completions(shell),
     }
 }

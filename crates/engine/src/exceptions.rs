@@ -122,7 +122,10 @@ impl Exceptions {
     pub(crate) fn of(&self, rule: &Rule) -> Vec<Arc<Exception>> {
         let stem = rule.path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
         let of = |exception: &&Arc<Exception>| {
-            exception.rules.iter().any(|glob| [rule.id.as_str(), &rule.name, stem].iter().any(|name| glob.matches(name)))
+            exception
+                .rules
+                .iter()
+                .any(|glob| [rule.id.as_str(), &rule.name, stem].iter().any(|name| glob.matches(name)))
         };
         self.all.iter().filter(of).cloned().collect()
     }
@@ -146,9 +149,8 @@ impl Exceptions {
 }
 
 fn read(node: &Node, file: &RuleFile) -> Result<Exception, Box<Diagnostic>> {
-    let invalid = |node: &Node, message: String| {
-        Box::new(Diagnostic::error("exception-invalid", message).at(file.span(node)))
-    };
+    let invalid =
+        |node: &Node, message: String| Box::new(Diagnostic::error("exception-invalid", message).at(file.span(node)));
     const KEYS: [&str; 6] = ["name", "rule", "condition", "owner", "reason", "expires"];
     if node.entries().is_empty() {
         return Err(invalid(node, "an exception is a mapping with the keys rule, condition, owner, reason".to_owned()));
@@ -192,7 +194,10 @@ fn read(node: &Node, file: &RuleFile) -> Result<Exception, Box<Diagnostic>> {
         }
         None => None,
     };
-    let name = node.get("name").and_then(Node::text).map_or_else(|| format!("{}: {condition}", rules.join(", ")), str::to_owned);
+    let name = node
+        .get("name")
+        .and_then(Node::text)
+        .map_or_else(|| format!("{}: {condition}", rules.join(", ")), str::to_owned);
     Ok(Exception {
         name,
         path: file.path.clone(),
@@ -267,11 +272,12 @@ impl Event {
     pub(crate) fn read(raw: &str) -> Event {
         let mut fields: Vec<(String, Vec<Value>)> = Vec::new();
         // What cannot be read has no fields; whoever reads events counts it.
-        let _unreadable = masthead_event::flatten::flatten(raw.as_bytes(), &mut |name, value| {
-            match fields.iter_mut().find(|(known, _)| known == name) {
-                Some((_, values)) => values.push(Value::text(value.text)),
-                None => fields.push((name.to_owned(), vec![Value::text(value.text)])),
-            }
+        let _unreadable = masthead_event::flatten::flatten(raw.as_bytes(), &mut |name, value| match fields
+            .iter_mut()
+            .find(|(known, _)| known == name)
+        {
+            Some((_, values)) => values.push(Value::text(value.text)),
+            None => fields.push((name.to_owned(), vec![Value::text(value.text)])),
         });
         Event(fields)
     }

@@ -116,8 +116,7 @@ impl Live {
         options: LiveOptions,
         state: impl IntoIterator<Item = (String, Vec<u8>)>,
     ) -> Result<Live, EngineError> {
-        let plan =
-            Plan::new(rules, options.scan.include_disabled, WindowMode::AsScheduled)
+        let plan = Plan::new(rules, options.scan.include_disabled, WindowMode::AsScheduled)
             .map_err(EngineError::Nothing)?
             .except(&options.scan.exceptions);
         let failed = |path: &std::path::Path, error: &dyn std::fmt::Display| {

@@ -182,7 +182,12 @@ impl Builder {
     fn add_script(&mut self, rule: &Arc<Rule>, script: &Script, trigger: &Trigger) -> Result<(), String> {
         self.matcher.add(ConditionKind::Guard, &script.log_types, &script.guard).map_err(|error| error.to_string())?;
         self.targets.push(Target::Script(self.scripts.len()));
-        self.scripts.push(ScriptRule { rule: rule.clone(), script: script.clone(), trigger: trigger.clone(), exceptions: Vec::new() });
+        self.scripts.push(ScriptRule {
+            rule: rule.clone(),
+            script: script.clone(),
+            trigger: trigger.clone(),
+            exceptions: Vec::new(),
+        });
         Ok(())
     }
 

@@ -36,9 +36,12 @@ pub struct Config {
     /// Logs of the service itself.
     pub log: LogConfig,
     /// Where findings go, by name.
+    #[serde(rename = "sinks")]
     pub sink: BTreeMap<String, masthead_sinks::SinkConfig>,
     /// Which findings go where.
     pub route: Vec<masthead_sinks::RouteConfig>,
+    /// How an address is made of a follow-up search (`https://splunk.example/search?q={search}`).
+    pub drilldown_url: Option<String>,
 }
 
 /// `[data]`
@@ -72,6 +75,8 @@ pub struct RulesConfig {
     pub include_disabled: bool,
     /// Dialect options by name.
     pub options: BTreeMap<String, String>,
+    /// Files and folders of macros that replace those of the rules (`RULE_filter`).
+    pub macros: Vec<PathBuf>,
     /// Files and folders of exceptions.
     pub exceptions: Vec<PathBuf>,
     /// A MaxMind-format database of places.
@@ -90,6 +95,7 @@ impl Default for RulesConfig {
             only: Vec::new(),
             include_disabled: false,
             options: BTreeMap::new(),
+            macros: Vec::new(),
             exceptions: Vec::new(),
             geoip: None,
             reload: Duration::from_secs(2),
@@ -401,9 +407,10 @@ impl Config {
     /// Paths in a file are relative to it.
     fn relative_to(&mut self, folder: &Path) {
         let own = [&mut self.data.folder].into_iter();
-        let lists = self.rules.paths.iter_mut().chain(&mut self.rules.exceptions);
+        let rules = &mut self.rules;
+        let lists = rules.paths.iter_mut().chain(&mut rules.exceptions).chain(&mut rules.macros);
         let server = &mut self.server;
-        let single = [&mut server.tls_cert, &mut server.tls_key, &mut server.client_ca, &mut self.rules.geoip];
+        let single = [&mut server.tls_cert, &mut server.tls_key, &mut server.client_ca, &mut rules.geoip];
         for path in own.chain(lists).chain(single.into_iter().flatten()) {
             *path = folder.join(&*path);
         }
@@ -414,8 +421,11 @@ impl Config {
         }
     }
 
-    /// What does not go together.
-    fn check(&self) -> Result<(), String> {
+    /// What does not go together. A change of a configuration that was read asks for it anew.
+    ///
+    /// # Errors
+    /// What it is, and a way out.
+    pub fn check(&self) -> Result<(), String> {
         let server = &self.server;
         if server.tls_cert.is_some() != server.tls_key.is_some() {
             return Err("`server.tls_cert` and `server.tls_key` belong together: give both, or none".to_owned());
@@ -439,7 +449,7 @@ impl Config {
         for (index, route) in self.route.iter().enumerate() {
             for sink in &route.sinks {
                 if !self.sink.contains_key(sink) {
-                    return Err(format!("route {} leads to `{sink}`, and there is no `[sink.{sink}]`", index + 1));
+                    return Err(format!("route {} leads to `{sink}`, and there is no `[sinks.{sink}]`", index + 1));
                 }
             }
         }
@@ -448,7 +458,12 @@ impl Config {
 
     /// Sinks and routes.
     pub fn sinks(&self) -> SinksConfig {
-        SinksConfig { sink: self.sink.clone(), route: self.route.clone() }
+        SinksConfig {
+            sink: self.sink.clone(),
+            route: self.route.clone(),
+            drilldown_url: self.drilldown_url.clone(),
+            timeout_seconds: None,
+        }
     }
 
     /// The database's address: SQLite in the data folder unless told.
@@ -457,7 +472,7 @@ impl Config {
     /// When the secret that holds it cannot be read.
     pub fn state_url(&self) -> Result<String, String> {
         match &self.state.url {
-            Some(url) => Ok(url.resolve().map_err(|error| format!("state.url: {error}"))?.to_owned()),
+            Some(url) => Ok(url.resolve().map_err(|error| format!("state.url: {error}"))?.expose().to_owned()),
             None => Ok(format!("sqlite:{}", self.data.folder.join("masthead.db").display())),
         }
     }
@@ -541,7 +556,16 @@ mod tests {
             assert!(DEFAULT.contains(key), "{key} is not explained");
         }
         let strip = |text: &str| {
-            let examples = ["paths: [", "exceptions: [", "only: [", "options: {", "overrides: {", "token: [", "certificate: ["];
+            let examples = [
+                "paths: [",
+                "exceptions: [",
+                "macros: [",
+                "only: [",
+                "options: {",
+                "overrides: {",
+                "token: [",
+                "certificate: [",
+            ];
             examples.iter().fold(text.to_owned(), |text, start| without(&text, start))
         };
         let nothing = |text: String| text.replace("Some(\"example\")", "None");
@@ -573,12 +597,18 @@ mod tests {
     #[test]
     fn faults_have_a_place_and_a_way_out() {
         for (text, expected) in [
-            ("[server]\nlisten = \"127.0.0.1:1\"\nlisten_on = 3\n", "m.toml:3:1: unknown key `listen_on`: did you mean `listen`?"),
+            (
+                "[server]\nlisten = \"127.0.0.1:1\"\nlisten_on = 3\n",
+                "m.toml:3:1: unknown key `listen_on`: did you mean `listen`?",
+            ),
             ("[sever]\n", "m.toml:1:2: unknown key `sever`: did you mean `server`?"),
             ("[windows]\nlateness = \"soon\"\n", "m.toml:2:12: `soon` is no length of time: write `90s`, `5m` or `1h`"),
             ("[data]\nqueue = \"4 GB\"\n", "m.toml:2:9: `4 GB` is no size: write `512KiB`, `128MiB` or `4GiB`"),
-            ("[server]\ntls_cert = \"a\"\n", "m.toml:0:0: `server.tls_cert` and `server.tls_key` belong together: give both, or none"),
-            ("[[route]]\nsinks = [\"x\"]\n", "m.toml:0:0: route 1 leads to `x`, and there is no `[sink.x]`"),
+            (
+                "[server]\ntls_cert = \"a\"\n",
+                "m.toml:0:0: `server.tls_cert` and `server.tls_key` belong together: give both, or none",
+            ),
+            ("[[route]]\nsinks = [\"x\"]\n", "m.toml:0:0: route 1 leads to `x`, and there is no `[sinks.x]`"),
         ] {
             assert_eq!(parse(text).unwrap_err().to_string(), expected, "{text}");
         }

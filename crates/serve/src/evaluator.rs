@@ -11,7 +11,7 @@ use masthead_ir::rule::RuleSet;
 use masthead_ir::time::Micros;
 use masthead_sinks::{Courier, Sinks};
 use masthead_spool::Spool;
-use masthead_state::{Commit, FindingWrite, RiskPolicy, State, StateError};
+use masthead_state::{Commit, FindingWrite, State, StateError};
 use tokio::runtime::Handle;
 
 use crate::metrics::Metrics;
@@ -189,7 +189,8 @@ impl Evaluator {
     fn commit(&mut self, changes: Changes, received: Option<Micros>) {
         let Changes { findings, renames, puts, deletes } = changes;
         let findings: Vec<FindingWrite> = findings.into_iter().map(|raised| self.routed(raised)).collect();
-        let commit = Commit { position: Some(self.position), puts, deletes, renames, findings, risk: self.parts.risk.policy() };
+        let commit =
+            Commit { position: Some(self.position), puts, deletes, renames, findings, risk: self.parts.risk.policy() };
         let inserted = self.commit_all(&commit);
         let now = Timestamp::now().as_microsecond();
         for id in &inserted {
@@ -210,8 +211,13 @@ impl Evaluator {
             match self.parts.runtime.block_on(self.parts.state.commit(commit.clone())) {
                 Ok(committed) => {
                     let mut inserted = committed.inserted;
-                    let risky: Vec<FindingWrite> =
-                        self.parts.risk.findings(&committed.risk).into_iter().map(|finding| self.own(finding)).collect();
+                    let risky: Vec<FindingWrite> = self
+                        .parts
+                        .risk
+                        .findings(&committed.risk)
+                        .into_iter()
+                        .map(|finding| self.own(finding))
+                        .collect();
                     if !risky.is_empty() {
                         let risk = self.parts.risk.policy();
                         let more = Commit { position: None, findings: risky, risk, ..Commit::default() };

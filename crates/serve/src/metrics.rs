@@ -54,7 +54,7 @@ struct ExceptionLabel {
 }
 
 /// All figures of the service.
-pub struct Metrics {
+pub(crate) struct Metrics {
     registry: Mutex<Registry>,
     events: Family<SourceLabel, Counter>,
     bytes: Family<SourceLabel, Counter>,
@@ -94,7 +94,7 @@ impl Default for Metrics {
 
 impl Metrics {
     /// Registers everything.
-    pub fn new() -> Metrics {
+    pub(crate) fn new() -> Metrics {
         let latency = || Histogram::new(exponential_buckets(0.005, 2.0, 16));
         let metrics = Metrics {
             registry: Mutex::new(Registry::with_prefix("masthead")),
@@ -249,7 +249,7 @@ impl Metrics {
     }
 
     /// Everything in the text format of OpenMetrics.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
         let mut text = String::new();
         match encode(&mut text, &registry) {

@@ -17,19 +17,19 @@ const WRITERS: usize = 32;
 const RETRY: Duration = Duration::from_secs(1);
 
 /// Accepts deliveries into the spool.
-pub struct Queue {
+pub(crate) struct Queue {
     spool: Arc<Spool>,
     writers: Semaphore,
     stopping: AtomicBool,
     /// Deliveries that were refused, because the queue was full or could not be written.
-    pub refused: AtomicU64,
+    pub(crate) refused: AtomicU64,
     /// Deliveries that were accepted.
-    pub accepted: AtomicU64,
+    pub(crate) accepted: AtomicU64,
 }
 
 impl Queue {
     /// In front of a spool.
-    pub fn new(spool: Arc<Spool>) -> Queue {
+    pub(crate) fn new(spool: Arc<Spool>) -> Queue {
         Queue {
             spool,
             writers: Semaphore::new(WRITERS),
@@ -40,7 +40,7 @@ impl Queue {
     }
 
     /// Accepts nothing more.
-    pub fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
     }
 

@@ -139,7 +139,8 @@ mod tests {
             last: 1_795_132_800_000_000,
         };
         let rules = RiskRules::new(&RiskConfig::default());
-        let told = |risk: EntityRisk| rules.findings(&[risk]).into_iter().map(|f| (f.rule.id, f.severity)).collect::<Vec<_>>();
+        let told =
+            |risk: EntityRisk| rules.findings(&[risk]).into_iter().map(|f| (f.rule.id, f.severity)).collect::<Vec<_>>();
         assert_eq!(told(risk(99.0, &["a", "b"], &["r"])), []);
         assert_eq!(told(risk(100.0, &[], &["r"])), [(SCORE.0.to_owned(), Severity::High)]);
         assert_eq!(told(risk(200.0, &[], &["r"])), [(SCORE.0.to_owned(), Severity::Critical)]);

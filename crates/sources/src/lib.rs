@@ -5,6 +5,12 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod decode;
 mod delivery;
+pub mod http;
+mod lines;
+mod offer;
+pub mod stdin;
+pub mod tail;
 
 pub use delivery::{Delivery, Intake, Refused};

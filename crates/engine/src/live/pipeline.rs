@@ -12,11 +12,11 @@ use super::changes::{Pending, Raised};
 use super::clock::Standing;
 use super::{WindowChoice, keys};
 use crate::exceptions::{self, Fields};
-use crate::{evidence, finding};
 use crate::plan::PipelineRule;
 use crate::sift::Values;
 use crate::throttle::Throttle;
 use crate::windows::{Window, Windows};
+use crate::{evidence, finding};
 
 /// A row that waits for the next tick.
 struct Waiting {
