@@ -10,10 +10,11 @@ use masthead_engine::{EngineError, OriginOverride, Progress, RuleOptions, ScanOp
 use masthead_ir::diagnostic::{Diagnostic, Level};
 use masthead_ir::finding::Finding;
 use masthead_ir::rule::{RuleSet, Status};
+use masthead_sinks::ocsf;
 
 use crate::args::{Scan, ScanFormat, SummaryFormat, WindowMode};
 use crate::output::{TROUBLE, counted, out, tell, tell_error, trouble};
-use crate::render::{diagnostics, ocsf, summary, table};
+use crate::render::{diagnostics, summary, table};
 
 /// One thread for each processor; more than 16 would wait for the one that takes their results.
 fn processors() -> usize {

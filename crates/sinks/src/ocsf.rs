@@ -4,8 +4,9 @@ use masthead_ir::finding::{Entity, Finding};
 use masthead_ir::rule::{EntityRole, Kind, Severity};
 use serde_json::{Value as Json, json};
 
-/// A finding as OCSF.
-pub(crate) fn detection_finding(finding: &Finding) -> Json {
+/// A finding as an OCSF record: one JSON object, whose form is that of class 2004. Times are milliseconds since the Unix
+/// epoch; what OCSF has no place for is under `unmapped`.
+pub fn detection_finding(finding: &Finding) -> Json {
     let first = millis(finding.first_seen.as_deref());
     let last = millis(finding.last_seen.as_deref());
     let (severity_id, severity) = severity(finding.severity);
