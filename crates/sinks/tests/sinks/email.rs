@@ -106,7 +106,7 @@ async fn a_mail_has_text_and_escaped_html() {
         "Auto-Submitted: auto-generated",
         "Content-Type: multipart/alternative;",
     ] {
-        assert!(data.contains(&format!("{header}")), "{header} is missing in:\n{data}");
+        assert!(data.contains(header), "{header} is missing in:\n{data}");
     }
     let text = decoded(data);
     let plain = "HIGH: Exec & run by mallory\n\nmallory ran <!channel> [click](http://evil.example) in a pod\n\n\

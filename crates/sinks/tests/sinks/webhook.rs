@@ -11,7 +11,7 @@ use crate::{finding, sinks};
 async fn the_plain_body_and_its_key() {
     let server = Server::start([Answer::Status(204)]).await;
     let toml = format!(
-        "[sinks.it]\ntype = 'webhook'\nurl = '{}'\nmethod = 'PUT'\nheaders = {{ X-Team = 'soc', Authorization = {{ env = 'CARGO_PKG_NAME' }} }}",
+        "[sinks.it]\ntype = 'webhook'\nurl = '{}'\nmethod = 'PUT'\nheaders = {{ X-Team = 'soc', Authorization = {{ env = 'PATH' }} }}",
         server.url("/hook?a=b")
     );
     let sinks = sinks(&toml);
@@ -21,7 +21,7 @@ async fn the_plain_body_and_its_key() {
     assert_eq!(request.header("idempotency-key"), Some("id-1"));
     assert_eq!(request.header("content-type"), Some("application/json"));
     assert_eq!(request.header("x-team"), Some("soc"));
-    assert_eq!(request.header("authorization"), Some("masthead-sinks"));
+    assert_eq!(request.header("authorization"), Some(std::env::var("PATH").unwrap().as_str()));
     assert_eq!(request.header("x-masthead-signature"), None);
     assert_eq!(request.json(), json!({"findings": [finding("id-1")], "count": 1}));
 
