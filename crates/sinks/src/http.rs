@@ -14,7 +14,8 @@ use crate::tls::Authorities;
 const CONNECT: Duration = Duration::from_secs(5);
 /// How long the other side may send us away at most.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
-/// How much of an answer is read.
+/// How much of an answer is read. What people see is cut further, after secrets are taken out of it: half a secret would not
+/// be found.
 const MAX_ANSWER: usize = 4096;
 
 /// A client that follows no redirects.
@@ -65,7 +66,7 @@ async fn answer(mut response: Response) -> String {
             break;
         }
     }
-    text::line(&String::from_utf8_lossy(&bytes), 200)
+    text::line(&String::from_utf8_lossy(&bytes), MAX_ANSWER)
 }
 
 fn refused(status: StatusCode, after: Option<Duration>, answer: &str) -> DeliveryError {
@@ -107,7 +108,7 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
         }
         source = inner.source();
     }
-    text::line(&text, 300)
+    text::line(&text, MAX_ANSWER)
 }
 
 #[cfg(test)]

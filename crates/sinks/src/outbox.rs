@@ -6,7 +6,7 @@ use masthead_ir::finding::Finding;
 /// A finding that waits for one sink.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outgoing {
-    /// Its number in the outbox. Findings are sent in the order of numbers, the worst first.
+    /// Its number in the outbox. Of findings that are equally urgent the lowest number goes first.
     pub id: i64,
     /// The finding.
     pub finding: Finding,

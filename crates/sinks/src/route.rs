@@ -216,12 +216,15 @@ mod tests {
         sinks = ["file"]
     "#;
 
+    /// Kind, severity, rule, cluster and tags of a finding, and the sinks it goes to.
+    type Case = (Kind, Severity, &'static str, Option<&'static str>, &'static [&'static str], &'static [&'static str]);
+
     #[test]
     fn the_first_route_that_matches_decides_unless_it_continues() {
         let routes = Routes::new(&routes(TABLE), &names(&["chat", "file", "pager"])).unwrap();
         use Kind::{Finding as Alert, Hunt, IntermediateFinding as Risk};
         use Severity::{Critical, High, Low};
-        let table: [(Kind, Severity, &str, Option<&str>, &[&str], &[&str]); 9] = [
+        let table: [Case; 9] = [
             (Alert, Critical, "k8s.exec", Some("lab-1"), &["team-a"], &[]),
             (Alert, Critical, "k8s.exec", Some("prod"), &["team-a"], &["pager", "chat"]),
             (Alert, Critical, "k8s.exec", None, &[], &["pager", "file"]),

@@ -31,6 +31,10 @@ const DEFAULT_FILE_BYTES: u64 = 100 * 1024 * 1024;
 const DEFAULT_FILES_KEPT: u32 = 5;
 /// A shorter text is not hidden in errors: it would be found in every word.
 const SHORTEST_SECRET: usize = 4;
+/// Parts of addresses are words more often than tokens are, so they are longer.
+const SHORTEST_PART: usize = 12;
+/// No error is longer, in characters.
+const MAX_MESSAGE: usize = 300;
 
 /// The sinks of a configuration, their secrets fetched and their templates compiled. `Debug` shows their names only.
 pub struct Sinks {
@@ -43,7 +47,8 @@ pub struct Sinks {
 struct Sink {
     target: Target,
     grouping: Grouping,
-    secrets: Vec<Resolved>,
+    /// What must not stand in errors.
+    secrets: Vec<String>,
 }
 
 impl fmt::Debug for Sinks {
@@ -121,12 +126,12 @@ impl Sink {
     /// The other side may have told us our own secret.
     fn without_secrets(&self, message: &str) -> String {
         let mut message = message.to_owned();
-        for secret in self.secrets.iter().map(Resolved::expose).filter(|secret| secret.len() >= SHORTEST_SECRET) {
-            message = message.replace(secret, "***");
+        for secret in &self.secrets {
+            message = message.replace(secret.as_str(), "***");
             // What was sent with line ends or runs of blanks may come back without.
             message = message.replace(&text::line(secret, usize::MAX), "***");
         }
-        message
+        text::line(&message, MAX_MESSAGE)
     }
 }
 
@@ -135,7 +140,7 @@ struct Setup<'s> {
     name: &'s str,
     authorities: &'s Authorities,
     whole: Duration,
-    secrets: Vec<Resolved>,
+    secrets: Vec<String>,
 }
 
 impl Setup<'_> {
@@ -165,8 +170,20 @@ impl Setup<'_> {
             key: key.to_owned(),
             source,
         })?;
-        self.secrets.push(resolved.clone());
+        self.hide(resolved.expose());
         Ok(resolved)
+    }
+
+    /// Keeps a text, and the parts of an address that may be its token, out of errors.
+    fn hide(&mut self, secret: &str) {
+        if secret.len() >= SHORTEST_SECRET {
+            self.secrets.push(secret.to_owned());
+        }
+        let Ok(url) = http::url(secret) else { return };
+        let path = std::iter::once(url.path()).chain(url.path().split('/')).map(str::to_owned);
+        let parts = path.chain(url.query_pairs().map(|(_, value)| value.into_owned()));
+        self.secrets.extend(parts.filter(|part| part.len() >= SHORTEST_PART));
+        self.secrets.extend(url.password().map(str::to_owned));
     }
 
     fn client(&self, ca_file: Option<&Path>) -> Result<Client, SinkError> {

@@ -21,7 +21,7 @@ pub(super) struct Gatherer {
 }
 
 impl Gatherer {
-    /// The groups that may go, the worst first, and how long the next one still waits. With `hurry` none waits.
+    /// The groups that may go, those that failed least and of these the worst first, and how long the next one still waits. With `hurry` none waits.
     pub(super) fn gather(
         &mut self,
         due: Vec<Outgoing>,
@@ -55,8 +55,12 @@ impl Gatherer {
                 next = Some(next.map_or(left, |next| next.min(left)));
             }
         }
-        // The sort is stable: of equals the oldest stays first.
-        ready.sort_by_key(|group| Reverse(group.iter().map(|outgoing| outgoing.finding.severity).max()));
+        // One that always fails must not keep the others from being tried, so what failed least goes first. The sort is
+        // stable: of equals the oldest stays first.
+        ready.sort_by_key(|group| {
+            let attempts = group.iter().map(|outgoing| outgoing.attempts).min();
+            (attempts, Reverse(group.iter().map(|outgoing| outgoing.finding.severity).max()))
+        });
         (ready, next)
     }
 }

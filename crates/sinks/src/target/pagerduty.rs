@@ -15,7 +15,8 @@ pub(crate) const URL: &str = "https://events.pagerduty.com/v2/enqueue";
 const SUMMARY: usize = 1000;
 /// Fields of a finding go along up to this size; an event may have 512 KB.
 const FIELDS_BYTES: usize = 32 * 1024;
-const AUDIT_IDS: usize = 10;
+/// Of lists so many are told.
+const LISTED: usize = 10;
 
 /// The event. Its `dedup_key` makes the second of two equal events part of the first one's incident.
 pub(crate) fn payload(digest: Digest<'_>, links: &Links, routing_key: &str) -> Json {
@@ -55,16 +56,16 @@ fn details(digest: Digest<'_>, card: &Card) -> Json {
     }
     let finding = digest.worst();
     let mut details = json!({
-        "finding_id": finding.finding_id,
-        "rule": {"id": finding.rule.id, "name": finding.rule.name},
+        "finding_id": card.finding_id,
+        "rule": {"id": line(&finding.rule.id, 200), "name": line(&finding.rule.name, 200)},
         "severity": finding.severity,
         "message": card.message.as_ref().unwrap_or(&card.title),
         "count": finding.count,
         "first_seen": finding.first_seen,
         "last_seen": finding.last_seen,
         "entities": card.entities,
-        "attack": finding.attack,
-        "audit_ids": finding.audit_ids.iter().take(AUDIT_IDS).collect::<Vec<_>>(),
+        "attack": first(&finding.attack),
+        "audit_ids": first(&finding.audit_ids),
         "audit_id_count": finding.audit_id_count,
     });
     let searches: Vec<Json> = card
@@ -82,13 +83,17 @@ fn details(digest: Digest<'_>, card: &Card) -> Json {
     details
 }
 
+fn first(list: &[String]) -> Vec<String> {
+    list.iter().take(LISTED).map(|text| line(text, 100)).collect()
+}
+
 fn short(finding: &Finding) -> Json {
     json!({
-        "finding_id": finding.finding_id,
+        "finding_id": line(&finding.finding_id, 100),
         "title": line(&finding.title, 200),
         "severity": finding.severity,
         "rule": line(&finding.rule.name, 200),
-        "cluster": finding.cluster,
+        "cluster": finding.cluster.as_deref().map(|cluster| line(cluster, 200)),
         "count": finding.count,
         "last_seen": finding.last_seen,
     })
