@@ -6,5 +6,9 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod delivery;
+mod lines;
+mod offer;
+pub mod stdin;
+pub mod tail;
 
 pub use delivery::{Delivery, Intake, Refused};
