@@ -267,13 +267,15 @@ impl Tailer {
         let (intake, name) = (self.intake.clone(), self.options.name.clone());
         let Some(file) = self.files.get(at) else { return Ok(Turn::Done) };
         let (id, start, last, quiet) = (file.id, file.start, file.is_last(settle), file.is_quiet(settle));
-        let (file_name, stamp) = (file.file_name(), file.stamp);
+        let (file_name, stamp, copied) = (file.file_name(), file.stamp, file.copied.clone());
         let beginning = blocking(move || {
             let checkpoint = |identity: &Identity| {
                 let kept = intake.mark(&key(&name, identity)).filter(|kept| !kept.is_empty())?;
                 Checkpoint::from_bytes(&kept)
             };
-            let known = Known { checkpoint: &checkpoint, origins: &origins, quiet, last, start, file_name: &file_name };
+            let copied = copied.as_ref();
+            let file_name = &file_name;
+            let known = Known { checkpoint: &checkpoint, origins: &origins, copied, quiet, last, start, file_name };
             begin(&open, id, &known)
         })
         .await?;
@@ -285,7 +287,10 @@ impl Tailer {
                 file.start = Start::Beginning;
                 (file.idle_at, file.rest, file.error) = (Some(stamp), stamp.size, None);
             }
-            Ok(Beginning::Copying) => file.retry_at = Some(Instant::now() + settle / 4),
+            Ok(Beginning::Copying(copied)) => {
+                file.copied = copied;
+                file.retry_at = Some(Instant::now() + settle / 4);
+            }
             Ok(Beginning::Compressed) => {
                 file.ignored = true;
                 file.error = Some("compressed files are not followed".to_owned());
@@ -395,6 +400,10 @@ impl Tailer {
         let offered = self.offerer.offer(delivery).await;
         if offered == Offered::Accepted {
             self.started = globs;
+            // What could not be begun by now is only read later, and so from its beginning.
+            for file in self.files.iter_mut().filter(|file| !file.begun) {
+                file.start = Start::Beginning;
+            }
         }
         offered
     }
