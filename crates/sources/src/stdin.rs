@@ -233,13 +233,12 @@ mod tests {
     #[tokio::test]
     async fn stopping_hands_on_what_is_whole() {
         let intake = Collector::new();
-        let (mut writer, reader) = tokio::io::duplex(1024);
+        let (mut writer, reader) = tokio::io::duplex(4);
         let stop = CancellationToken::new();
         let slow = StdinOptions { flush: Duration::from_secs(3600), ..options() };
         let reading = tokio::spawn(stdin(slow, intake.clone(), stop.clone(), reader));
+        // The pipe holds four bytes: when this is written, the first line was read.
         writer.write_all(b"{\"n\":1}\n{\"n\":2").await.unwrap();
-        // The stream has taken it all in when it is pending again, which a second write shows.
-        tokio::time::sleep(Duration::from_millis(50)).await;
         stop.cancel();
         reading.await.unwrap().unwrap();
         assert_eq!(intake.numbers(), [1]);
