@@ -5,6 +5,8 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+#[cfg(test)]
+mod collector;
 pub mod decode;
 mod delivery;
 pub mod http;

@@ -70,7 +70,7 @@ pub async fn stdin(
                 None => std::future::pending().await,
             }
         };
-        let room = limit.saturating_sub(stream.waiting.len()).clamp(8 * 1024, 256 * 1024);
+        let room = limit.saturating_sub(stream.waiting.len()).clamp(64 * 1024, 256 * 1024);
         stream.waiting.reserve(room);
         let read = tokio::select! {
             biased;
@@ -82,7 +82,8 @@ pub async fn stdin(
             read = reader.read_buf(&mut stream.waiting) => Some(read),
         };
         let ended = matches!(read, Some(Ok(0) | Err(_)));
-        let full = stream.waiting.len() >= limit;
+        let full = stream.waiting.len() >= limit
+            && (stream.has_line() || stream.skipping || stream.waiting.len() > LONGEST_LINE);
         if read.is_none() || full || ended {
             flush_at = None;
             if stream.hand_on(ended).await == Offered::Stopping {
@@ -164,4 +165,82 @@ impl Stream {
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests {
+    use masthead_event::Reason;
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+    use crate::collector::Collector;
+
+    fn options() -> StdinOptions {
+        StdinOptions::default()
+    }
+
+    #[tokio::test]
+    async fn all_lines_are_handed_on_up_to_the_end() {
+        let intake = Collector::new();
+        let text = b"{\"n\":1}\n{\"n\":2}\nno event\n\n{\"n\":3}";
+        stdin(options(), intake.clone(), CancellationToken::new(), &text[..]).await.unwrap();
+        assert_eq!(intake.numbers(), [1, 2, 3]);
+        assert_eq!(intake.lines(), [1, 2, 5]);
+        assert_eq!(intake.lost(Reason::NotJson), 1);
+    }
+
+    #[tokio::test]
+    async fn a_line_is_handed_on_while_the_stream_is_open() {
+        let intake = Collector::new();
+        let (mut writer, reader) = tokio::io::duplex(1024);
+        let reading = tokio::spawn(stdin(options(), intake.clone(), CancellationToken::new(), reader));
+        writer.write_all(b"{\"n\":1}\n{\"n\":2}\n{\"n\"").await.unwrap();
+        intake.wait_for(2).await;
+        assert_eq!(intake.deliveries(), 1);
+        writer.write_all(b":3}\n").await.unwrap();
+        intake.wait_for(3).await;
+        drop(writer);
+        reading.await.unwrap().unwrap();
+        assert_eq!(intake.numbers(), [1, 2, 3]);
+    }
+
+    #[tokio::test]
+    async fn batches_are_bounded_and_refusals_make_the_writer_wait() {
+        let intake = Collector::new();
+        intake.refuse(3);
+        let (mut writer, reader) = tokio::io::duplex(256);
+        let small = StdinOptions { max_batch_bytes: 4096, ..options() };
+        let reading = tokio::spawn(stdin(small, intake.clone(), CancellationToken::new(), reader));
+        for n in 0..20_000 {
+            writer.write_all(format!("{{\"n\":{n}}}\n").as_bytes()).await.unwrap();
+        }
+        drop(writer);
+        reading.await.unwrap().unwrap();
+        assert_eq!(intake.numbers(), (0..20_000).collect::<Vec<_>>());
+        assert!(intake.deliveries() > 3, "{}", intake.deliveries());
+        assert_eq!(intake.lines(), (1..=20_000).collect::<Vec<_>>());
+    }
+
+    #[tokio::test]
+    async fn a_line_that_is_too_long_costs_only_itself() {
+        let intake = Collector::new();
+        let mut text = b"{\"n\":1}\n".to_vec();
+        text.resize(text.len() + LONGEST_LINE + 300_000, b'x');
+        text.extend_from_slice(b"\n{\"n\":2}\n");
+        stdin(options(), intake.clone(), CancellationToken::new(), text.as_slice()).await.unwrap();
+        assert_eq!(intake.numbers(), [1, 2]);
+        assert_eq!(intake.lines(), [1, 3]);
+        assert_eq!(intake.lost(Reason::TooLong), 1);
+    }
+
+    #[tokio::test]
+    async fn stopping_hands_on_what_is_whole() {
+        let intake = Collector::new();
+        let (mut writer, reader) = tokio::io::duplex(4);
+        let stop = CancellationToken::new();
+        let slow = StdinOptions { flush: Duration::from_secs(3600), ..options() };
+        let reading = tokio::spawn(stdin(slow, intake.clone(), stop.clone(), reader));
+        // The pipe holds four bytes: when this is written, the first line was read.
+        writer.write_all(b"{\"n\":1}\n{\"n\":2").await.unwrap();
+        stop.cancel();
+        reading.await.unwrap().unwrap();
+        assert_eq!(intake.numbers(), [1]);
+    }
+}

@@ -26,6 +26,8 @@ pub(super) struct Followed {
     pub(super) begun: bool,
     /// Where to begin if nothing is kept of it.
     pub(super) start: Start,
+    /// Up to where it was found to be a copy of a file whose content may be gone since.
+    pub(super) copied: Option<Position>,
     pub(super) stamp: Stamp,
     /// How the file was when there was nothing more to take.
     pub(super) idle_at: Option<Stamp>,
@@ -52,6 +54,7 @@ impl Followed {
             position: Position::start(),
             begun: false,
             start,
+            copied: None,
             stamp: found.stamp,
             idle_at: None,
             rest: 0,
@@ -120,6 +123,7 @@ impl Followed {
     pub(super) fn start_again(&mut self) {
         self.position = Position::start();
         self.begun = false;
+        self.copied = None;
         self.start = Start::Beginning;
         self.rotated = self.gone_since.is_some();
         self.idle_at = None;
@@ -159,8 +163,8 @@ pub(super) fn open(path: &Path, id: FileId) -> io::Result<File> {
 pub(super) enum Beginning {
     /// It has no whole line yet.
     Unknown,
-    /// It may be a copy that is still being made.
-    Copying,
+    /// It may be a copy that is still being made; so far it is one up to the position.
+    Copying(Option<Position>),
     /// At a position; `kept` if it is written down already.
     At { position: Position, rotated: bool, kept: bool },
     /// What was kept of it is not what it holds now.
@@ -175,6 +179,8 @@ pub(super) struct Known<'k> {
     pub(super) checkpoint: &'k dyn Fn(&Identity) -> Option<Checkpoint>,
     /// What other files hold or held.
     pub(super) origins: &'k [Origin],
+    /// Up to where the file was found to be a copy.
+    pub(super) copied: Option<&'k Position>,
     /// Whether the file has not changed for a while.
     pub(super) quiet: bool,
     /// Whether a line without its end is a line.
@@ -209,8 +215,16 @@ pub(super) fn begin(file: &File, id: FileId, known: &Known<'_>) -> io::Result<Be
     match find_origin(file, id, known.origins)? {
         Copied::No => {}
         Copied::UpTo(position) => return Ok(at(position, true)),
-        Copied::Partly(_) if !known.quiet => return Ok(Beginning::Copying),
-        Copied::Partly(whole) => return Ok(at(whole.unwrap_or_else(Position::start), true)),
+        Copied::Partly(whole) => {
+            let same = match (whole, known.copied) {
+                (None, Some(copied)) if copied.is_in(file, &[])? => Some(copied.clone()),
+                (whole, _) => whole,
+            };
+            if !known.quiet {
+                return Ok(Beginning::Copying(same));
+            }
+            return Ok(at(same.unwrap_or_else(Position::start), true));
+        }
     }
     if known.start == Start::End {
         let (offset, skipping) = last_line_start(file)?;

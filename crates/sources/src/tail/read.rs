@@ -35,7 +35,8 @@ pub(super) fn look(
     if stamp.size < position.offset {
         return Ok(Look::Replaced);
     }
-    let bytes = read_lines(file, position, limit)?;
+    let there = usize::try_from(stamp.size - position.offset).unwrap_or(usize::MAX);
+    let bytes = read_lines(file, position, limit.min(there))?;
     // Only now: had the file been replaced while it was read, the bytes would be of both.
     if !position.is_in(file, &bytes)? {
         return Ok(Look::Replaced);

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
@@ -29,6 +29,9 @@ const MOST_OPEN: usize = 256;
 
 /// So many contents of truncated files are remembered, to know their copies.
 const FORMER: usize = 64;
+
+/// Looking for new files may take a tenth of the time. What takes less than this is not counted.
+const LONG_SCAN: Duration = Duration::from_secs(1);
 
 /// What to do after a round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +67,7 @@ pub(super) struct Tailer {
     /// The globs whose files were begun once, in this process or an earlier one.
     started: BTreeSet<String>,
     scanned: Option<Instant>,
+    rescan: Duration,
 }
 
 impl Tailer {
@@ -83,6 +87,7 @@ impl Tailer {
         Ok(Tailer {
             patterns: Arc::new(patterns),
             lines: Arc::new(Mutex::new(Lines::new(options.name.clone(), options.envelope.clone(), options.text_lines))),
+            rescan: options.rescan,
             options,
             intake,
             offerer,
@@ -98,7 +103,7 @@ impl Tailer {
     /// Looks at all files once, and reads what is new.
     pub(super) async fn round(&mut self) -> Result<Round, TailError> {
         let displaced = self.survey().await?;
-        if displaced || self.scanned.is_none_or(|last| last.elapsed() >= self.options.rescan) {
+        if displaced || self.scanned.is_none_or(|last| last.elapsed() >= self.rescan) {
             self.scan().await?;
         }
         let mut order: Vec<usize> = (0..self.files.len()).collect();
@@ -145,8 +150,11 @@ impl Tailer {
     /// Finds out what the globs name now.
     async fn scan(&mut self) -> Result<(), TailError> {
         let patterns = self.patterns.clone();
+        let begun = Instant::now();
         let discovery = blocking(move || discover(&patterns)).await?;
+        let took = begun.elapsed();
         self.scanned = Some(Instant::now());
+        self.rescan = if took < LONG_SCAN { self.options.rescan } else { self.options.rescan.max(took * 10) };
         for file in &mut self.files {
             file.moved(discovery.get(file.id));
         }
@@ -186,40 +194,48 @@ impl Tailer {
                     turn => return Ok(turn),
                 }
             }
-            let (path, position, last) = (file.path.clone(), file.position.clone(), file.is_last(settle));
-            let (lines, limit) = (self.lines.clone(), self.options.max_batch_bytes);
-            let looked = blocking(move || {
-                let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
-                look(&open, &path, &position, limit, last, &mut lines)
-            })
-            .await?;
-            let Some(file) = self.files.get_mut(at) else { return Ok(Turn::Done) };
-            match looked {
-                Err(error) => {
-                    self.failed(at, &error);
-                    return Ok(Turn::Done);
-                }
-                Ok(Look::Nothing { stamp, rest }) => {
-                    file.seen(stamp);
-                    (file.idle_at, file.rest, file.error) = (Some(stamp), rest, None);
-                    return Ok(Turn::Done);
-                }
-                Ok(Look::Passed(next)) => {
-                    left = left.saturating_sub(next.offset - file.position.offset);
-                    file.position = next;
-                }
-                Ok(Look::Lines { delivery, next, stamp }) => {
-                    file.seen(stamp);
-                    left = left.saturating_sub(next.offset - file.position.offset);
-                    if self.accept(at, *delivery, next).await == Offered::Stopping {
-                        return Ok(Turn::Stopping);
-                    }
-                }
-                Ok(Look::Replaced) => return self.replaced(at).await,
+            let from = file.position.offset;
+            if let Some(turn) = self.read(at, open).await? {
+                return Ok(turn);
             }
+            left = left.saturating_sub(self.files.get(at).map_or(0, |file| file.position.offset - from));
             if left == 0 {
                 return Ok(Turn::More);
             }
+        }
+    }
+
+    /// Reads the next lines of a file and offers them. Gives how the turn ends, if it does.
+    async fn read(&mut self, at: usize, open: Arc<File>) -> Result<Option<Turn>, TailError> {
+        let Some(file) = self.files.get(at) else { return Ok(Some(Turn::Done)) };
+        let (path, position, last) = (file.path.clone(), file.position.clone(), file.is_last(self.options.settle));
+        let (lines, limit) = (self.lines.clone(), self.options.max_batch_bytes);
+        let looked = blocking(move || {
+            let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
+            look(&open, &path, &position, limit, last, &mut lines)
+        })
+        .await?;
+        let Some(file) = self.files.get_mut(at) else { return Ok(Some(Turn::Done)) };
+        match looked {
+            Err(error) => {
+                self.failed(at, &error);
+                Ok(Some(Turn::Done))
+            }
+            Ok(Look::Nothing { stamp, rest }) => {
+                file.seen(stamp);
+                (file.idle_at, file.rest, file.error) = (Some(stamp), rest, None);
+                Ok(Some(Turn::Done))
+            }
+            Ok(Look::Passed(next)) => {
+                file.position = next;
+                Ok(None)
+            }
+            Ok(Look::Lines { delivery, next, stamp }) => {
+                file.seen(stamp);
+                let offered = self.accept(at, *delivery, next).await;
+                Ok((offered == Offered::Stopping).then_some(Turn::Stopping))
+            }
+            Ok(Look::Replaced) => self.replaced(at).await.map(Some),
         }
     }
 
@@ -267,13 +283,15 @@ impl Tailer {
         let (intake, name) = (self.intake.clone(), self.options.name.clone());
         let Some(file) = self.files.get(at) else { return Ok(Turn::Done) };
         let (id, start, last, quiet) = (file.id, file.start, file.is_last(settle), file.is_quiet(settle));
-        let (file_name, stamp) = (file.file_name(), file.stamp);
+        let (file_name, stamp, copied) = (file.file_name(), file.stamp, file.copied.clone());
         let beginning = blocking(move || {
             let checkpoint = |identity: &Identity| {
                 let kept = intake.mark(&key(&name, identity)).filter(|kept| !kept.is_empty())?;
                 Checkpoint::from_bytes(&kept)
             };
-            let known = Known { checkpoint: &checkpoint, origins: &origins, quiet, last, start, file_name: &file_name };
+            let copied = copied.as_ref();
+            let file_name = &file_name;
+            let known = Known { checkpoint: &checkpoint, origins: &origins, copied, quiet, last, start, file_name };
             begin(&open, id, &known)
         })
         .await?;
@@ -285,7 +303,10 @@ impl Tailer {
                 file.start = Start::Beginning;
                 (file.idle_at, file.rest, file.error) = (Some(stamp), stamp.size, None);
             }
-            Ok(Beginning::Copying) => file.retry_at = Some(Instant::now() + settle / 4),
+            Ok(Beginning::Copying(copied)) => {
+                file.copied = copied;
+                file.retry_at = Some(Instant::now() + settle / 4);
+            }
             Ok(Beginning::Compressed) => {
                 file.ignored = true;
                 file.error = Some("compressed files are not followed".to_owned());
@@ -326,7 +347,8 @@ impl Tailer {
         let (id, former) = (file.id, file.position.clone());
         file.start_again();
         if former.offset == 0 {
-            return Ok(Turn::More);
+            // It is being overwritten this moment.
+            return Ok(Turn::Done);
         }
         self.report.count_restart();
         tracing::info!(source = &*self.options.name, path = %file.path.display(), read = former.offset,
@@ -395,6 +417,10 @@ impl Tailer {
         let offered = self.offerer.offer(delivery).await;
         if offered == Offered::Accepted {
             self.started = globs;
+            // What could not be begun by now is only read later, and so from its beginning.
+            for file in self.files.iter_mut().filter(|file| !file.begun) {
+                file.start = Start::Beginning;
+            }
         }
         offered
     }
