@@ -19,6 +19,7 @@ const RETRY: Duration = Duration::from_secs(1);
 /// Accepts deliveries into the spool.
 pub(crate) struct Queue {
     spool: Arc<Spool>,
+    max_bytes: u64,
     writers: Semaphore,
     stopping: AtomicBool,
     /// Deliveries that were refused, because the queue was full or could not be written.
@@ -29,9 +30,10 @@ pub(crate) struct Queue {
 
 impl Queue {
     /// In front of a spool.
-    pub(crate) fn new(spool: Arc<Spool>) -> Queue {
+    pub(crate) fn new(spool: Arc<Spool>, max_bytes: u64) -> Queue {
         Queue {
             spool,
+            max_bytes,
             writers: Semaphore::new(WRITERS),
             stopping: AtomicBool::new(false),
             refused: AtomicU64::new(0),
@@ -74,6 +76,10 @@ impl Intake for Queue {
             result
         }
         .boxed()
+    }
+
+    fn has_room(&self) -> bool {
+        self.spool.pending().bytes < self.max_bytes && !self.stopping.load(Ordering::Relaxed)
     }
 
     fn mark(&self, key: &str) -> Option<Vec<u8>> {

@@ -110,7 +110,7 @@ impl Running {
         let gate = Gate::new(state.clone(), &config.server, &config.ingest).map_err(RunError::Config)?;
         let gate = Arc::new(gate);
         let spool = open_spool(&config).map_err(failed)?;
-        let queue = Arc::new(Queue::new(spool.clone()));
+        let queue = Arc::new(Queue::new(spool.clone(), config.data.queue));
         let listener = listen(config.server.listen).map_err(failed)?;
         let courier = CourierOptions {
             dead_letters: Some(config.data.folder.join("dead-letters.jsonl")),

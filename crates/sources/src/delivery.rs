@@ -66,6 +66,11 @@ pub trait Intake: Send + Sync + 'static {
     /// When it was not accepted; nothing of it is kept then.
     fn submit(&self, delivery: Delivery) -> BoxFuture<'_, Result<(), Refused>>;
 
+    /// Whether there is room for more, for those who ask after its health.
+    fn has_room(&self) -> bool {
+        true
+    }
+
     /// What a source left with the last delivery that had a mark of this key.
     fn mark(&self, key: &str) -> Option<Vec<u8>>;
 }

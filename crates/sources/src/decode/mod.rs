@@ -1,13 +1,24 @@
 //! Decoders: from the body of a protocol to events.
 
+mod azure;
+mod firehose;
+mod gke;
+mod hec;
+mod otlp;
+
 use std::io::Read;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
 use masthead_event::decode::{DecodeOptions, Decoder};
-use masthead_event::{Envelope, Ledger};
+use masthead_event::{Envelope, EventRef, Ledger, Location, Reason};
 
+pub use self::azure::azure;
+pub use self::firehose::{FirehoseBody, firehose};
+pub use self::gke::{PubsubBody, gke_entry, pubsub};
+pub use self::hec::{HecFault, HecMetadata, hec_events, hec_raw};
+pub use self::otlp::{OtlpOutcome, otlp_json, otlp_protobuf};
 use crate::Delivery;
 
 /// What path, token or configuration say of events; it fills what a body leaves open.
@@ -79,4 +90,42 @@ pub fn audit(body: &mut dyn Read, told: &Told, out: &mut Delivery) -> Result<(),
         return Err(Undecodable::Form("nothing in the body is an audit event".to_owned()));
     }
     Ok(())
+}
+
+/// Adds one event.
+pub(crate) fn push(out: &mut Delivery, envelope: &Arc<Envelope>, raw: &[u8], of: Item<'_>) {
+    let event = EventRef {
+        raw,
+        envelope,
+        envelope_id: of.id,
+        truncated: of.truncated,
+        text: of.text,
+        ordinal: out.batch.len() as u64,
+    };
+    let path = out.batch.path().to_owned();
+    out.batch.push(&event, &Location { path: &path, line: 0, record: of.record });
+}
+
+/// Counts a record that did not become an event, or not a whole one.
+pub(crate) fn count(out: &mut Delivery, reason: Reason, record: u64) {
+    let path = out.batch.path().to_owned();
+    out.ledger.count(reason, &Location { path: &path, line: 0, record });
+}
+
+/// What an event is added with.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Item<'i> {
+    /// Which record of the body, from 1.
+    pub(crate) record: u64,
+    /// The envelope's own id of the event.
+    pub(crate) id: Option<&'i str>,
+    pub(crate) truncated: bool,
+    pub(crate) text: bool,
+}
+
+/// The whole of a body that is short enough to be held.
+pub(crate) fn whole(body: &mut dyn Read) -> Result<Vec<u8>, Undecodable> {
+    let mut bytes = Vec::new();
+    body.read_to_end(&mut bytes).map_err(Undecodable::Broken)?;
+    Ok(bytes)
 }

@@ -64,6 +64,25 @@ pub(crate) async fn take<'s>(shared: &'s Shared, headers: &HeaderMap, body: Body
     Ok(taken)
 }
 
+/// Takes in a body, unpacked and whole.
+///
+/// # Errors
+/// As [`take`]; also when what it unpacks to is too long or damaged.
+pub(crate) async fn whole(shared: &Shared, headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Fault> {
+    let taken = take(shared, headers, body).await?;
+    tokio::task::block_in_place(|| {
+        let mut bytes = Vec::new();
+        let (read, more) = taken
+            .read(|body| body.read_to_end(&mut bytes))
+            .map_err(|error| Fault::Refused(crate::Refused::Unwritable(error.to_string())))?;
+        if more {
+            return Err(Fault::TooLong);
+        }
+        read.map_err(|error| Fault::Broken(format!("the body is damaged: {error}")))?;
+        Ok(bytes)
+    })
+}
+
 impl Taken<'_> {
     fn add(&mut self, piece: &[u8]) -> std::io::Result<()> {
         if self.file.is_none() && self.memory.len() + piece.len() > IN_MEMORY {

@@ -1,6 +1,8 @@
 //! HTTP endpoints of the protocols that clusters and collectors speak.
 
 mod body;
+mod hec;
+mod others;
 mod webhook;
 
 use std::sync::Arc;
@@ -8,8 +10,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Extension;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
 use futures::future::BoxFuture;
 
 use crate::decode::Told;
@@ -71,13 +74,23 @@ pub(crate) struct Shared {
     pub(crate) gate: Arc<dyn Gatekeeper>,
     pub(crate) options: HttpOptions,
     pub(crate) memory: tokio::sync::Semaphore,
+    pub(crate) acks: hec::Acks,
+}
+
+impl Shared {
+    /// What is known of events. Who is known for one cluster speaks for no other; else the path says which it is.
+    pub(crate) fn told(&self, grant: &Grant, cluster: Option<Arc<str>>) -> Told {
+        let default = &self.options.told;
+        let cluster = grant.cluster.clone().or(cluster).or_else(|| default.cluster.clone());
+        Told { cluster, ..default.clone() }
+    }
 }
 
 /// All endpoints.
 pub fn router(intake: Arc<dyn Intake>, gate: Arc<dyn Gatekeeper>, options: HttpOptions) -> Router {
     let memory = tokio::sync::Semaphore::new(usize::try_from(options.memory / body::UNIT).unwrap_or(1).max(1));
-    let shared = Arc::new(Shared { intake, gate, options, memory });
-    Router::new().merge(webhook::routes()).with_state(shared)
+    let shared = Arc::new(Shared { intake, gate, options, memory, acks: hec::Acks::default() });
+    Router::new().merge(webhook::routes()).merge(hec::routes()).merge(others::routes()).with_state(shared)
 }
 
 /// Who sends a request.
@@ -94,14 +107,28 @@ pub(crate) async fn admitted(
     {
         return Ok(grant);
     }
-    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let secret = given.and_then(|value| value.split_once(' ')).map(|(_, secret)| secret.trim());
-    if let Some(secret) = secret
-        && let Some(grant) = shared.gate.by_secret(secret).await
+    if let Some(secret) = secret_of(headers)
+        && let Some(grant) = shared.gate.by_secret(&secret).await
     {
         return Ok(grant);
     }
     if shared.gate.open() { Ok(Grant::default()) } else { Err(Fault::Unauthorized) }
+}
+
+/// The secret of an `Authorization` header: `Bearer S`, `Splunk S`, or the password of `Basic`.
+pub(crate) fn secret_of(headers: &HeaderMap) -> Option<String> {
+    let given = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, rest) = given.split_once(' ')?;
+    let rest = rest.trim();
+    let secret = match scheme.to_ascii_lowercase().as_str() {
+        "bearer" | "splunk" => rest.to_owned(),
+        "basic" => {
+            let plain = base64::engine::general_purpose::STANDARD.decode(rest).ok()?;
+            String::from_utf8(plain).ok()?.split_once(':')?.1.to_owned()
+        }
+        _ => return None,
+    };
+    (!secret.is_empty()).then_some(secret)
 }
 
 /// Why a request is not accepted.
@@ -116,24 +143,48 @@ pub(crate) enum Fault {
     Refused(Refused),
 }
 
+impl Fault {
+    pub(crate) fn status(&self) -> StatusCode {
+        match self {
+            Fault::Unauthorized => StatusCode::UNAUTHORIZED,
+            Fault::BadCluster | Fault::Broken(_) => StatusCode::BAD_REQUEST,
+            Fault::TooLong => StatusCode::PAYLOAD_TOO_LARGE,
+            Fault::Slow => StatusCode::REQUEST_TIMEOUT,
+            Fault::Encoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Fault::Refused(Refused::Busy { .. }) => StatusCode::TOO_MANY_REQUESTS,
+            Fault::Refused(_) => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Fault::Unauthorized => "a token or client certificate is needed".to_owned(),
+            Fault::BadCluster => "a cluster's name has letters, digits and ._:/@- only".to_owned(),
+            Fault::TooLong => "the body is longer than the limit".to_owned(),
+            Fault::Slow => "the body did not come in time".to_owned(),
+            Fault::Encoding => "of encodings only gzip is known".to_owned(),
+            Fault::Broken(why) => why.clone(),
+            Fault::Refused(refused) => refused.to_string(),
+        }
+    }
+
+    /// After how many seconds it may be tried again.
+    pub(crate) fn retry_after(&self) -> Option<u64> {
+        match self {
+            Fault::Refused(Refused::Busy { retry_after }) => Some(retry_after.as_secs().max(1)),
+            Fault::Refused(_) => Some(2),
+            _ => None,
+        }
+    }
+}
+
 impl IntoResponse for Fault {
     fn into_response(self) -> Response {
-        let later = |status, seconds: u64, text: String| {
-            (status, [(header::RETRY_AFTER, seconds.max(1).to_string())], text).into_response()
-        };
-        let plain = |status, text: &str| (status, format!("{text}\n")).into_response();
-        match self {
-            Fault::Unauthorized => plain(StatusCode::UNAUTHORIZED, "a token or client certificate is needed"),
-            Fault::BadCluster => plain(StatusCode::BAD_REQUEST, "a cluster's name has letters, digits and ._:/@- only"),
-            Fault::TooLong => plain(StatusCode::PAYLOAD_TOO_LARGE, "the body is longer than the limit"),
-            Fault::Slow => plain(StatusCode::REQUEST_TIMEOUT, "the body did not come in time"),
-            Fault::Encoding => plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, "of encodings only gzip is known"),
-            Fault::Broken(why) => plain(StatusCode::BAD_REQUEST, &why),
-            Fault::Refused(Refused::Busy { retry_after }) => {
-                later(StatusCode::TOO_MANY_REQUESTS, retry_after.as_secs(), "the queue is full\n".to_owned())
-            }
-            Fault::Refused(other) => later(StatusCode::SERVICE_UNAVAILABLE, 2, format!("{other}\n")),
+        let mut response = (self.status(), format!("{}\n", self.text())).into_response();
+        if let Some(seconds) = self.retry_after() {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
+        response
     }
 }
 

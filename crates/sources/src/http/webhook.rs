@@ -8,7 +8,7 @@ use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 
-use super::{ClientCert, Fault, Grant, Shared, admitted, body, cluster_named};
+use super::{ClientCert, Fault, Shared, admitted, body, cluster_named};
 use crate::Delivery;
 use crate::decode::{self, Told};
 
@@ -23,7 +23,7 @@ async fn plain(
     body: Body,
 ) -> Result<StatusCode, Fault> {
     let grant = admitted(&shared, &headers, certificate).await?;
-    receive(&shared, &headers, body, told(&shared, &grant, None)).await
+    receive(&shared, &headers, body, shared.told(&grant, None)).await
 }
 
 async fn of_cluster(
@@ -35,14 +35,7 @@ async fn of_cluster(
 ) -> Result<StatusCode, Fault> {
     let grant = admitted(&shared, &headers, certificate).await?;
     let cluster = cluster_named(&cluster)?;
-    receive(&shared, &headers, body, told(&shared, &grant, Some(cluster))).await
-}
-
-/// Who is known for one cluster speaks for no other; else the path says which it is.
-fn told(shared: &Shared, grant: &Grant, cluster: Option<Arc<str>>) -> Told {
-    let default = &shared.options.told;
-    let cluster = grant.cluster.clone().or(cluster).or_else(|| default.cluster.clone());
-    Told { cluster, ..default.clone() }
+    receive(&shared, &headers, body, shared.told(&grant, Some(cluster))).await
 }
 
 async fn receive(shared: &Arc<Shared>, headers: &HeaderMap, body: Body, told: Told) -> Result<StatusCode, Fault> {
