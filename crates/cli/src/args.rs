@@ -114,10 +114,10 @@ pub(crate) struct Run {
 #[derive(Debug, clap::Args)]
 pub(crate) struct StateArgs {
     /// The configuration that `run` was given.
-    #[arg(short, long, value_name = "FILE", env = "MASTHEAD_CONFIG")]
+    #[arg(short, long, value_name = "FILE", env = "MASTHEAD_CONFIG", global = true)]
     pub(crate) config: Option<PathBuf>,
     /// The data folder, instead of that of the configuration.
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "FOLDER", global = true)]
     pub(crate) data: Option<PathBuf>,
 }
 

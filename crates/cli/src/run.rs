@@ -70,7 +70,7 @@ fn changed(mut config: Config, arguments: Run) -> Result<Config, String> {
 fn print(format: ScanFormat, finding: &Finding) -> std::io::Result<()> {
     let mut out = out();
     match format {
-        ScanFormat::Table => write!(out, "{}\n", table::text(finding))?,
+        ScanFormat::Table => writeln!(out, "{}", table::text(finding))?,
         ScanFormat::Jsonl => writeln!(out, "{}", serde_json::to_string(finding)?)?,
         ScanFormat::Ocsf => writeln!(out, "{}", ocsf::detection_finding(finding))?,
     }

@@ -26,7 +26,7 @@ const WAIT: Duration = Duration::from_millis(100);
 /// After how long without a delivery event time goes on by itself.
 const IDLE: Duration = Duration::from_secs(20);
 /// How often the figures are shown anew.
-const SHOW: Duration = Duration::from_millis(500);
+const SHOW: Duration = Duration::from_millis(200);
 
 /// What can be asked of the thread.
 pub(crate) enum Order {

@@ -18,8 +18,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use masthead_ir::time::Micros;
-use sqlx::AnyPool;
 use sqlx::any::AnyPoolOptions;
+use sqlx::{AnyPool, Connection as _};
 
 pub use commit::{Commit, Committed, FindingWrite};
 pub use error::StateError;
@@ -98,6 +98,13 @@ impl State {
                     Ok(())
                 })
             });
+        if embedded {
+            // A pool tries again and again to open a file that is damaged; this says at once what is wrong with it.
+            let failed = |error| StateError::of(&place, error);
+            let mut first = sqlx::AnyConnection::connect(&url).await.map_err(failed)?;
+            sqlx::query("PRAGMA journal_mode = WAL").execute(&mut first).await.map_err(failed)?;
+            first.close().await.map_err(failed)?;
+        }
         let pool = options.connect(&url).await.map_err(|error| StateError::of(&place, error))?;
         let state = State { pool, node: node.to_owned(), place };
         schema::prepare(&state).await?;

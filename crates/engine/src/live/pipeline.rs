@@ -45,6 +45,8 @@ pub(super) struct LivePipeline {
     throttle: Throttle,
     /// Whether rows came since the window was looked at as a whole.
     dirty: bool,
+    /// The newest of the rows that came late with this tick.
+    late: Option<Micros>,
     looked: Option<Instant>,
     took: Duration,
     pub(super) figures: Figures,
@@ -90,6 +92,7 @@ impl LivePipeline {
             chains: Chains::default(),
             throttle: Throttle::new(rule.rule.finding.throttle.as_ref()),
             dirty: false,
+            late: None,
             looked: None,
             took: Duration::ZERO,
             figures: Figures::default(),
@@ -119,15 +122,17 @@ impl LivePipeline {
             }
         }
         match (&rule.windows, time) {
-            (Some(windows), Some(time)) if self.passes() => {
-                // As scheduled, a search does not see what lies between its windows.
-                if self.choice == WindowChoice::AsScheduled && !windows.hold(time) {
-                    return;
-                }
+            // As scheduled, a search does not see what lies between its windows.
+            (Some(windows), Some(time))
+                if self.passes() && self.choice == WindowChoice::AsScheduled && !windows.hold(time) =>
+            {
+                return;
             }
-            (Some(windows), Some(time)) => self.note(windows, time),
+            (Some(windows), Some(time)) if !self.passes() => self.note(windows, time),
             _ => {}
         }
+        // What is late may be older than all windows that are kept: it is looked at before it goes.
+        self.late = self.late.max(time.filter(|_| standing == Some(Standing::Late)));
         if let Some(waiting) = self.waiting.get_mut(source) {
             waiting.push(Waiting { time, evidence, values });
         }
@@ -188,6 +193,8 @@ impl LivePipeline {
                 self.group(input, resources, now)?;
             }
         }
+        let late = self.late.take();
+        let force = force || late.is_some();
         let rested = self.looked.is_none_or(|at| at.elapsed() >= PAUSE.max(self.took * 10));
         if !self.dirty || !(rested || force) || self.form == Form::Scheduled {
             return Ok(());
@@ -197,9 +204,13 @@ impl LivePipeline {
         let rows = match &mut self.grouping {
             Some(grouping) => grouping.changed(resources, now).map_err(|error| error.to_string())?,
             None => {
-                let earliest = now.saturating_sub(self.span);
-                let inputs = self.inputs(earliest, now)?;
-                self.run(rule, inputs, resources, now, Some((earliest, now)))?
+                let mut rows = Vec::new();
+                for end in late.map(|late| late + 1).into_iter().chain([now]) {
+                    let earliest = end.saturating_sub(self.span);
+                    let inputs = self.inputs(earliest, end)?;
+                    rows.extend(self.run(rule, inputs, resources, end, Some((earliest, end)))?);
+                }
+                rows
             }
         };
         self.figures.matches += rows.len() as u64;

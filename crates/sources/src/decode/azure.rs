@@ -142,14 +142,18 @@ mod tests {
             let out = read(&body);
             let (found, _) = out.batch.get(1).unwrap();
             assert_eq!(found.raw, event.as_bytes());
-            assert_eq!((found.envelope.cluster.as_deref(), found.envelope.account.as_deref()), (Some("prod"), Some("s1")));
+            assert_eq!(
+                (found.envelope.cluster.as_deref(), found.envelope.account.as_deref()),
+                (Some("prod"), Some("s1"))
+            );
             assert_eq!(out.batch.get(0).unwrap().0.envelope.log_type.as_deref(), Some("Azure.MonitorActivity"));
         }
     }
 
     #[test]
     fn a_cut_event_is_read_as_far_as_it_goes_and_marked() {
-        let event = json!({"auditID": "a", "verb": "create", "user": {"username": "eve"}, "requestObject": {"x": "y"}}).to_string();
+        let event = json!({"auditID": "a", "verb": "create", "user": {"username": "eve"}, "requestObject": {"x": "y"}})
+            .to_string();
         for cut in 0..event.len() {
             let out = read(&json!({"records": [record("kube-audit", &event[..cut])]}).to_string());
             if let Some((found, _)) = out.batch.get(1) {

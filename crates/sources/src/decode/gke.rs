@@ -263,7 +263,8 @@ mod tests {
 
     #[test]
     fn an_entry_is_given_natively_and_as_an_audit_event() {
-        let entry = entry("io.k8s.core.v1.pods.exec.create", "core/v1/namespaces/ns/pods/web/exec", json!({"status": {}}));
+        let entry =
+            entry("io.k8s.core.v1.pods.exec.create", "core/v1/namespaces/ns/pods/web/exec", json!({"status": {}}));
         let found = events(&entry);
         assert_eq!(found.len(), 2);
         assert_eq!(found[0].0.log_type.as_deref(), Some("GCP.AuditLog"));
@@ -277,7 +278,8 @@ mod tests {
         assert_eq!(event["responseStatus"]["code"], 101);
         assert_eq!(event["requestURI"], "/api/v1/namespaces/ns/pods/web/exec");
         assert_eq!(event["annotations"]["masthead.io/rebuilt"], "gke");
-        let object = json!({"resource": "pods", "namespace": "ns", "name": "web", "apiVersion": "v1", "subresource": "exec"});
+        let object =
+            json!({"resource": "pods", "namespace": "ns", "name": "web", "apiVersion": "v1", "subresource": "exec"});
         assert_eq!(event["objectRef"], object);
     }
 

@@ -145,7 +145,10 @@ async fn otlp(
     let json = match kind.split(';').next().unwrap_or_default().trim() {
         PROTOBUF => false,
         "application/json" => true,
-        _ => return (StatusCode::UNSUPPORTED_MEDIA_TYPE, "application/x-protobuf or application/json\n").into_response(),
+        _ => {
+            return (StatusCode::UNSUPPORTED_MEDIA_TYPE, "application/x-protobuf or application/json\n")
+                .into_response();
+        }
     };
     let done = async {
         let grant = admitted(&shared, &headers, certificate).await?;
@@ -167,10 +170,8 @@ async fn otlp(
 }
 
 fn answered(json: bool, outcome: OtlpOutcome) -> Response {
-    let partial = (outcome.rejected > 0).then_some(ExportLogsPartialSuccess {
-        rejected_log_records: outcome.rejected,
-        error_message: outcome.message,
-    });
+    let partial = (outcome.rejected > 0)
+        .then_some(ExportLogsPartialSuccess { rejected_log_records: outcome.rejected, error_message: outcome.message });
     if json {
         // By hand: 64-bit numbers are text in this form.
         let body = partial.map_or(json!({}), |partial| {
