@@ -101,6 +101,8 @@ pub struct Live {
     resources: Resources,
     clock: Clock,
     moved: bool,
+    /// When the oldest delivery was received since the last tick.
+    since: Option<Micros>,
     sources: BTreeMap<Arc<str>, SourceFigures>,
     pending: Pending,
 }
@@ -148,6 +150,7 @@ impl Live {
             resources: Resources::new(&rules.tables, geoip, None),
             clock: Clock::default(),
             moved: false,
+            since: None,
             sources: BTreeMap::new(),
             pending: Pending::default(),
             plan,
@@ -235,6 +238,7 @@ impl Live {
     /// Takes the events of a delivery that was received at `received` (microseconds since 1970) from a source.
     pub fn take(&mut self, source: &Arc<str>, batch: &Batch, received: Micros, lost: &Ledger) {
         let mut ledger = Ledger::default();
+        self.since = Some(self.since.map_or(received, |since| since.min(received)));
         let mut newest = None;
         for (event, at) in batch.iter() {
             let identifier = self.doubles.identifier();
@@ -301,7 +305,7 @@ impl Live {
                     match values {
                         Ok(values) => {
                             let mark = evidence::mark(event.envelope.cluster.as_deref(), &audit_id);
-                            live.take(rule, source, values, time, mark, standing);
+                            live.take(rule, source, values, time, mark, (standing, received));
                         }
                         Err(problem) => live.figures.problem = Some(problem),
                     }
@@ -325,6 +329,7 @@ impl Live {
     /// are costly to look at may wait for a later tick.
     pub fn tick(&mut self, force: bool) -> Changes {
         self.tick_scripts();
+        self.since = None;
         let newest = self.clock.newest().unwrap_or(0);
         for &at in &self.plan.order {
             if let (Some(rule), Some(live)) = (self.plan.pipelines.get(at), self.pipelines.get_mut(at)) {
@@ -394,7 +399,8 @@ impl Live {
         figures.findings += (come.len() - renamed) as u64;
         figures.last = groups.iter().filter_map(|group| group.last).max().max(figures.last);
         for finding in findings {
-            self.pending.raise(Raised { finding, rule: rule.rule.clone() });
+            let (rule, received) = (rule.rule.clone(), self.since);
+            self.pending.raise(Raised { finding, rule, received, windowed: false });
         }
     }
 

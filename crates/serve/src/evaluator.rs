@@ -1,5 +1,6 @@
 //! The thread that evaluates: deliveries out of the queue, through the rules, into the state.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
@@ -60,7 +61,6 @@ pub(crate) struct Evaluator {
     position: u64,
     /// Deliveries that were taken and not written: the time of the first.
     taken: Option<Instant>,
-    oldest_received: Option<Micros>,
     last_taken: Instant,
     last_newest: Option<Micros>,
     shown: Instant,
@@ -79,16 +79,7 @@ impl Evaluator {
         // What was evaluated before the last end, and not yet deleted.
         parts.spool.trim(position + 1).map_err(|error| error.to_string())?;
         let now = Instant::now();
-        Ok(Evaluator {
-            parts,
-            live,
-            position,
-            taken: None,
-            oldest_received: None,
-            last_taken: now,
-            last_newest: None,
-            shown: now,
-        })
+        Ok(Evaluator { parts, live, position, taken: None, last_taken: now, last_newest: None, shown: now })
     }
 
     /// Runs until it is told to stop.
@@ -139,8 +130,6 @@ impl Evaluator {
         match crate::queue::decode(payload) {
             Ok(delivery) => {
                 self.live.take(&delivery.source, &delivery.batch, delivery.received, &delivery.ledger);
-                let received = Some(delivery.received);
-                self.oldest_received = self.oldest_received.map_or(received, |old| received.min(Some(old)));
                 self.last_taken = Instant::now();
             }
             Err(error) => {
@@ -177,8 +166,7 @@ impl Evaluator {
         if changes.is_empty() && !read {
             return;
         }
-        let received = self.oldest_received.take();
-        self.commit(changes, received);
+        self.commit(changes);
         if let Err(error) = self.parts.spool.trim(self.position + 1) {
             tracing::warn!(%error, "evaluated deliveries cannot be deleted from the queue");
         }
@@ -186,16 +174,23 @@ impl Evaluator {
 
     /// Writes changes together with the place up to which events were read. While that is not possible nothing more is
     /// read, so that the queue fills and senders are told to wait.
-    fn commit(&mut self, changes: Changes, received: Option<Micros>) {
+    fn commit(&mut self, changes: Changes) {
         let Changes { findings, renames, puts, deletes } = changes;
+        let measured: HashMap<String, (bool, Option<Micros>)> = findings
+            .iter()
+            .map(|raised| (raised.finding.finding_id.clone(), (raised.windowed, raised.received)))
+            .collect();
         let findings: Vec<FindingWrite> = findings.into_iter().map(|raised| self.routed(raised)).collect();
         let commit =
             Commit { position: Some(self.position), puts, deletes, renames, findings, risk: self.parts.risk.policy() };
         let inserted = self.commit_all(&commit);
         let now = Timestamp::now().as_microsecond();
+        let by_id: HashMap<&str, &FindingWrite> =
+            commit.findings.iter().map(|write| (write.finding.finding_id.as_str(), write)).collect();
         for id in &inserted {
-            let Some(write) = commit.findings.iter().find(|write| write.finding.finding_id == *id) else { continue };
-            self.parts.metrics.found(&write.finding, received, now);
+            let Some(write) = by_id.get(id.as_str()) else { continue };
+            let (windowed, received) = measured.get(id).copied().unwrap_or_default();
+            self.parts.metrics.found(&write.finding, windowed, received, now);
             if let Some(told) = &self.parts.told {
                 let _nobody_reads = told.send(write.finding.clone());
             }

@@ -53,6 +53,18 @@ struct ExceptionLabel {
     exception: String,
 }
 
+/// `event` or `window`.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct KindLabel {
+    kind: &'static str,
+}
+
+/// From 10 ms to some minutes, close together where it matters.
+fn latency() -> Histogram {
+    let fine = (1..=40).map(|step| f64::from(step) * 0.05);
+    Histogram::new([0.01, 0.025].into_iter().chain(fine).chain([3.0, 5.0, 10.0, 30.0, 60.0, 300.0]))
+}
+
 /// All figures of the service.
 pub(crate) struct Metrics {
     registry: Mutex<Registry>,
@@ -76,7 +88,7 @@ pub(crate) struct Metrics {
     pub(crate) refused: Counter,
     window_bytes: Gauge,
     from_event: Histogram,
-    from_receipt: Histogram,
+    from_receipt: Family<KindLabel, Histogram, fn() -> Histogram>,
     pub(crate) decided: Histogram,
     pub(crate) unreadable: Counter,
     pub(crate) state_errors: Counter,
@@ -95,7 +107,6 @@ impl Default for Metrics {
 impl Metrics {
     /// Registers everything.
     pub(crate) fn new() -> Metrics {
-        let latency = || Histogram::new(exponential_buckets(0.005, 2.0, 16));
         let metrics = Metrics {
             registry: Mutex::new(Registry::with_prefix("masthead")),
             events: Family::default(),
@@ -118,7 +129,7 @@ impl Metrics {
             refused: Counter::default(),
             window_bytes: Gauge::default(),
             from_event: Histogram::new(exponential_buckets(0.1, 2.0, 16)),
-            from_receipt: latency(),
+            from_receipt: Family::new_with_constructor(latency),
             decided: latency(),
             unreadable: Counter::default(),
             state_errors: Counter::default(),
@@ -177,13 +188,14 @@ impl Metrics {
     }
 
     /// A new finding was written.
-    pub(crate) fn found(&self, finding: &Finding, received: Option<Micros>, now: Micros) {
+    pub(crate) fn found(&self, finding: &Finding, windowed: bool, received: Option<Micros>, now: Micros) {
         let severity = serde_json::to_value(finding.severity).ok();
         let severity = severity.and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default();
         self.findings.get_or_create(&SeverityLabel { severity }).inc();
         let seconds = |since: Micros| (now - since).max(0) as f64 / 1e6;
         if let Some(received) = received {
-            self.from_receipt.observe(seconds(received));
+            let kind = if windowed { "window" } else { "event" };
+            self.from_receipt.get_or_create(&KindLabel { kind }).observe(seconds(received));
         }
         let time = finding.last_seen.as_deref().and_then(|text| text.parse::<jiff::Timestamp>().ok());
         if let Some(time) = time {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use masthead_ir::finding::Finding;
 use masthead_ir::rule::Rule;
+use masthead_ir::time::Micros;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -35,6 +36,10 @@ pub struct Raised {
     pub finding: Finding,
     /// Its rule.
     pub rule: Arc<Rule>,
+    /// When the oldest of the events that were looked at for it was received; none if its schedule said when to look.
+    pub received: Option<Micros>,
+    /// Whether it is of a window, not of single events.
+    pub windowed: bool,
 }
 
 /// Collects changes; of several under one key the last counts.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use masthead_ir::finding::Finding;
 use masthead_ir::time::{Micros, TimeRange, TimeSpec};
 use masthead_query::{EventRow, Form, Grown, Incremental, Input, Resources, ResultRow, RunContext, WindowRows};
 
@@ -47,6 +48,9 @@ pub(super) struct LivePipeline {
     dirty: bool,
     /// The newest of the rows that came late with this tick.
     late: Option<Micros>,
+    /// When the oldest row was received that was not looked at; what is looked at now.
+    since: Option<Micros>,
+    looked_at: Option<Micros>,
     looked: Option<Instant>,
     took: Duration,
     pub(super) figures: Figures,
@@ -93,6 +97,8 @@ impl LivePipeline {
             throttle: Throttle::new(rule.rule.finding.throttle.as_ref()),
             dirty: false,
             late: None,
+            since: None,
+            looked_at: None,
             looked: None,
             took: Duration::ZERO,
             figures: Figures::default(),
@@ -112,8 +118,9 @@ impl LivePipeline {
         values: Values,
         time: Option<Micros>,
         evidence: String,
-        standing: Option<Standing>,
+        (standing, received): (Option<Standing>, Micros),
     ) {
+        self.since = Some(self.since.map_or(received, |since| since.min(received)));
         self.figures.candidates += 1;
         if !self.passes() {
             self.figures.late += u64::from(standing == Some(Standing::Late));
@@ -179,6 +186,7 @@ impl LivePipeline {
         let now = newest.saturating_add(1);
         let inputs = self.keep_waiting(pending)?;
         if self.passes() {
+            self.looked_at = self.since.take();
             for input in inputs.into_iter().flatten() {
                 let rows = self.run(rule, vec![input], resources, now, None)?;
                 self.raise_rows(rule, rows, pending);
@@ -201,6 +209,7 @@ impl LivePipeline {
         }
         let start = Instant::now();
         self.dirty = false;
+        self.looked_at = self.since.take();
         let rows = match &mut self.grouping {
             Some(grouping) => grouping.changed(resources, now).map_err(|error| error.to_string())?,
             None => {
@@ -304,6 +313,7 @@ impl LivePipeline {
         pending: &mut Pending,
     ) {
         let start = Instant::now();
+        self.looked_at = None;
         self.due.remove(&window);
         self.closed = self.closed.max(Some(window.run_at));
         pending.put_value(keys::closed(&self.print), &window.run_at);
@@ -378,23 +388,22 @@ impl LivePipeline {
             self.keep_throttle(pending);
             self.raise(rule, linked, row.last, pending);
         } else if !rule.silent {
-            pending.raise(Raised { finding: linked, rule: rule.rule.clone() });
+            pending.raise(self.raised(rule, linked));
         }
     }
 
-    fn raise(
-        &mut self,
-        rule: &PipelineRule,
-        finding: masthead_ir::finding::Finding,
-        last: Option<Micros>,
-        pending: &mut Pending,
-    ) {
+    fn raise(&mut self, rule: &PipelineRule, finding: Finding, last: Option<Micros>, pending: &mut Pending) {
         if rule.silent {
             return;
         }
         self.figures.findings += 1;
         self.figures.last = self.figures.last.max(last);
-        pending.raise(Raised { finding, rule: Arc::clone(&rule.rule) });
+        pending.raise(self.raised(rule, finding));
+    }
+
+    fn raised(&self, rule: &PipelineRule, finding: Finding) -> Raised {
+        let rule = Arc::clone(&rule.rule);
+        Raised { finding, rule, received: self.looked_at, windowed: !self.passes() }
     }
 
     fn keep_throttle(&self, pending: &mut Pending) {
