@@ -57,6 +57,29 @@ fn section(page: &mut String, command: &mut Command) {
 }
 
 #[test]
+fn the_configuration() {
+    let about = "Every key of the file that `masthead run -c FILE` reads, with its default: what `masthead config print-default` prints.";
+    let page = head("Configuration", about);
+    assert_page("configuration.md", &format!("{page}\n```toml\n{}```\n", masthead_serve::config::DEFAULT));
+}
+
+#[test]
+fn the_metrics() {
+    let about = "What `/metrics` shows, in the OpenMetrics text format. Names and labels do not change their meaning.";
+    let mut page = head("Metrics", about);
+    page.push_str("\n| name | type | meaning |\n|---|---|---|\n");
+    for (name, kind, meaning) in masthead_serve::metric_names() {
+        writeln!(page, "| `{name}` | {kind} | {meaning} |").unwrap();
+    }
+    assert_page("metrics.md", &page);
+}
+
+#[test]
+fn the_api() {
+    assert_page("openapi.json", &(masthead_serve::openapi() + "\n"));
+}
+
+#[test]
 fn the_diagnostics() {
     let about = "What `check` and `scan` may say of a rule. The codes do not change their meaning.";
     let mut page = head("Diagnostics", about);

@@ -30,6 +30,26 @@ pub use logs::start as start_logs;
 pub use rules::{Worker, check};
 pub use run::{Printer, RunError, RunOptions, run};
 
+/// Name, type and meaning of every metric, in the order in which they are shown.
+pub fn metric_names() -> Vec<(String, String, String)> {
+    let text = metrics::Metrics::new().text();
+    let mut types = std::collections::BTreeMap::new();
+    let mut names = Vec::new();
+    for line in text.lines() {
+        let mut words = line.splitn(4, ' ');
+        match (words.next(), words.next(), words.next(), words.next()) {
+            (Some("#"), Some("TYPE"), Some(name), Some(kind)) => drop(types.insert(name.to_owned(), kind.to_owned())),
+            (Some("#"), Some("HELP"), Some(name), Some(help)) => names.push((name.to_owned(), help.to_owned())),
+            _ => {}
+        }
+    }
+    let told = |(name, help): (String, String)| {
+        let kind = types.get(&name).cloned().unwrap_or_default();
+        (name, kind, help)
+    };
+    names.into_iter().map(told).collect()
+}
+
 /// The description of the HTTP API, OpenAPI as JSON.
 pub fn openapi() -> String {
     use utoipa::OpenApi as _;
