@@ -32,7 +32,9 @@ pub use run::{Printer, RunError, RunOptions, run};
 
 /// Name, type and meaning of every metric, in the order in which they are shown.
 pub fn metric_names() -> Vec<(String, String, String)> {
-    let text = metrics::Metrics::new().text();
+    let metrics = metrics::Metrics::new();
+    metrics.sample();
+    let text = metrics.text();
     let mut types = std::collections::BTreeMap::new();
     let mut names = Vec::new();
     for line in text.lines() {

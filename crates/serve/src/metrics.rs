@@ -260,6 +260,28 @@ impl Metrics {
         }
     }
 
+    /// Makes one sample of each figure that has labels: without one it is not shown, and so not documented.
+    pub(crate) fn sample(&self) {
+        let text = String::new;
+        let source = SourceLabel { source: text() };
+        for family in [&self.events, &self.bytes, &self.late, &self.ahead] {
+            drop(family.get_or_create(&source));
+        }
+        drop(self.last_event.get_or_create(&source));
+        drop(self.lost.get_or_create(&LossLabel { source: text(), reason: text() }));
+        let rule = RuleLabel { rule: text(), dialect: text() };
+        for family in [&self.candidates, &self.matches, &self.rule_findings] {
+            drop(family.get_or_create(&rule));
+        }
+        drop(self.rule_seconds.get_or_create(&rule));
+        drop(self.rule_broken.get_or_create(&rule));
+        drop(self.suppressed.get_or_create(&ExceptionLabel { exception: text() }));
+        drop(self.findings.get_or_create(&SeverityLabel { severity: text() }));
+        drop(self.sink_results.get_or_create(&SinkResultLabel { sink: text(), result: text() }));
+        drop(self.sink_waiting.get_or_create(&SinkLabel { sink: text() }));
+        drop(self.from_receipt.get_or_create(&KindLabel { kind: "event" }));
+    }
+
     /// Everything in the text format of OpenMetrics.
     pub(crate) fn text(&self) -> String {
         let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
