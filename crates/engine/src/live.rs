@@ -34,6 +34,9 @@ use crate::sift::{Sifted, Sifter, Want};
 use crate::trigger::Group;
 use crate::{EngineError, evidence, finding};
 
+/// How far the watermark goes on before what is over is forgotten.
+const EXPIRY: Micros = 5_000_000;
+
 /// When a scheduled search looks at its window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub enum WindowChoice {
@@ -101,6 +104,8 @@ pub struct Live {
     resources: Resources,
     clock: Clock,
     moved: bool,
+    /// The watermark when what was over was forgotten last.
+    expired: Option<Micros>,
     /// When the oldest delivery was received since the last tick.
     since: Option<Micros>,
     sources: BTreeMap<Arc<str>, SourceFigures>,
@@ -150,6 +155,7 @@ impl Live {
             resources: Resources::new(&rules.tables, geoip, None),
             clock: Clock::default(),
             moved: false,
+            expired: None,
             since: None,
             sources: BTreeMap::new(),
             pending: Pending::default(),
@@ -210,9 +216,8 @@ impl Live {
     }
 
     fn restore_pipeline(&mut self, at: usize, part: keys::Part<'_>, bytes: &[u8]) -> bool {
-        let now = self.clock.newest().map_or(0, |newest| newest + 1);
         match (self.plan.pipelines.get(at), self.pipelines.get_mut(at)) {
-            (Some(rule), Some(live)) => live.restore(rule, part, bytes, &self.resources, now),
+            (Some(rule), Some(live)) => live.restore(rule, part, bytes),
             _ => false,
         }
     }
@@ -338,7 +343,7 @@ impl Live {
         }
         if self.moved {
             self.close_windows();
-            self.expire();
+            self.expire(force);
             self.pending.put_value(keys::CLOCK.to_owned(), &self.clock);
             self.moved = false;
         }
@@ -418,8 +423,13 @@ impl Live {
         }
     }
 
-    fn expire(&mut self) {
+    /// Forgets what is over: it takes a look at everything that is kept, so that it is not done each time.
+    fn expire(&mut self, force: bool) {
         let Some(watermark) = self.clock.watermark(self.options.lateness) else { return };
+        if !force && self.expired.is_some_and(|last| watermark.saturating_sub(last) < EXPIRY) {
+            return;
+        }
+        self.expired = Some(watermark);
         for live in &mut self.pipelines {
             live.expire(watermark, &mut self.pending);
         }

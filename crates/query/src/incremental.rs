@@ -73,6 +73,8 @@ pub struct Incremental {
     columns: Vec<Column>,
     funcs: Vec<masthead_ir::pipeline::AggregateFunc>,
     size: usize,
+    /// Groups with something new.
+    dirty: Vec<Vec<String>>,
 }
 
 #[derive(Debug)]
@@ -117,6 +119,7 @@ impl Incremental {
             columns: Vec::new(),
             funcs: Vec::new(),
             size: 0,
+            dirty: Vec::new(),
         })
     }
 
@@ -182,7 +185,11 @@ impl Incremental {
             let Some(key) = rows.key(record, &at) else { continue };
             let pane = time.div_euclid(self.pane);
             for combination in distinct_combinations(&key, self.aggregation.dedup_values) {
-                let group = self.groups.entry(texts(&combination)).or_insert_with(|| Group {
+                let name = texts(&combination);
+                if self.groups.get(&name).is_none_or(|group| group.changed.is_empty()) {
+                    self.dirty.push(name.clone());
+                }
+                let group = self.groups.entry(name).or_insert_with(|| Group {
                     key: combination,
                     panes: BTreeMap::new(),
                     changed: BTreeSet::new(),
@@ -208,7 +215,8 @@ impl Incremental {
     /// When a stage after the grouping cannot be run.
     pub fn changed(&mut self, resources: &Resources, now: Micros) -> Result<Vec<ResultRow>, QueryError> {
         let mut rows = Rows { columns: self.columns.clone(), records: Vec::new() };
-        for group in self.groups.values_mut().filter(|group| !group.changed.is_empty()) {
+        for name in std::mem::take(&mut self.dirty) {
+            let Some(group) = self.groups.get_mut(&name) else { continue };
             let changed = std::mem::take(&mut group.changed);
             let ends: BTreeSet<i64> = changed
                 .iter()
@@ -245,6 +253,7 @@ impl Incremental {
     /// Forgets all rows, not which columns there are.
     pub fn clear(&mut self) {
         self.groups.clear();
+        self.dirty.clear();
         self.size = 0;
     }
 

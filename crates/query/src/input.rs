@@ -185,6 +185,24 @@ impl Input {
         Input { columns, count, data }
     }
 
+    /// Inputs of the same columns as one, in their order; those that lie in files stay by themselves.
+    pub fn together(inputs: Vec<Input>) -> Vec<Input> {
+        let mut joined: Vec<Input> = Vec::new();
+        for input in inputs {
+            let fits = |last: &&mut Input| {
+                last.columns == input.columns && last.data.spilled.is_none() && input.data.spilled.is_none()
+            };
+            match joined.last_mut().filter(fits) {
+                Some(last) => {
+                    let batches = last.data.batches.iter().chain(&input.data.batches).cloned().collect();
+                    *last = Input::of(input.columns, batches, last.count + input.count);
+                }
+                None => joined.push(input),
+            }
+        }
+        joined
+    }
+
     /// How many rows there are.
     pub fn len(&self) -> u64 {
         self.count

@@ -1,10 +1,14 @@
 //! Findings that go on: as long as the windows that hold a key overlap, it is one finding.
 
 use std::collections::HashMap;
+use std::hash::BuildHasher as _;
 
 use masthead_ir::finding::{Finding, MAX_EVIDENCE};
 use masthead_ir::time::Micros;
+use rustc_hash::FxBuildHasher;
 use serde::{Deserialize, Serialize};
+
+use crate::finding::rfc3339;
 
 /// The findings of each key of one rule that something may go on with.
 #[derive(Debug, Default)]
@@ -12,14 +16,21 @@ pub(crate) struct Chains {
     by_key: HashMap<String, Vec<Chain>>,
 }
 
+/// What must be known of a finding to go on with it. The finding itself is not kept: there may be very many.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Chain {
     key: String,
     /// From the start of its first window to the end of its last.
     from: Micros,
     until: Micros,
-    /// The finding as it was written last.
-    pub(crate) finding: Finding,
+    finding_id: String,
+    first: Option<Micros>,
+    last: Option<Micros>,
+    count: u64,
+    audit_id_count: u64,
+    audit_ids: Vec<String>,
+    /// A hash of what was written last.
+    shown: u64,
 }
 
 /// A stretch of time that a result row is about.
@@ -33,9 +44,9 @@ pub(crate) struct Stretch {
 #[derive(Debug)]
 pub(crate) enum Linked<'c> {
     /// It is a new one.
-    New(&'c Chain),
+    New(Finding, &'c Chain),
     /// It goes on with another, which changed.
-    Grown(&'c Chain),
+    Grown(Finding, &'c Chain),
     /// It says nothing new.
     Same,
 }
@@ -55,16 +66,22 @@ impl Chains {
         let chains = self.by_key.entry(key.to_owned()).or_default();
         let Some(index) = chains.iter().position(|chain| chain.overlaps(at)) else {
             let place = chains.partition_point(|chain| chain.from <= at.from);
-            chains.insert(place, Chain { key: key.to_owned(), from: at.from, until: at.until, finding });
-            return Linked::New(&chains[place]);
+            chains.insert(place, Chain::new(key, at, &finding));
+            return Linked::New(finding, &chains[place]);
         };
         let chain = &mut chains[index];
-        let merged = merge(&chain.finding, finding, at.until >= chain.until);
-        let known = chain.from <= at.from && chain.until >= at.until && merged == chain.finding;
+        // What is newest is shown; a window that lies before it adds its evidence alone, with the next one.
+        let newer = at.until >= chain.until;
+        let wider = at.from < chain.from || at.until > chain.until;
         chain.from = chain.from.min(at.from);
         chain.until = chain.until.max(at.until);
-        chain.finding = merged;
-        if known { Linked::Same } else { Linked::Grown(chain) }
+        let merged = chain.merge(finding);
+        let shown = hash(&merged);
+        if (!newer && !wider) || shown == chain.shown {
+            return Linked::Same;
+        }
+        chain.shown = shown;
+        Linked::Grown(merged, chain)
     }
 
     /// Forgets what ended before a moment, and gives the ids of the findings.
@@ -74,7 +91,7 @@ impl Chains {
             chains.retain(|chain| {
                 let stays = chain.until >= before;
                 if !stays {
-                    gone.push(chain.finding.finding_id.clone());
+                    gone.push(chain.finding_id.clone());
                 }
                 stays
             });
@@ -85,37 +102,55 @@ impl Chains {
 }
 
 impl Chain {
+    fn new(key: &str, at: Stretch, finding: &Finding) -> Chain {
+        Chain {
+            key: key.to_owned(),
+            from: at.from,
+            until: at.until,
+            finding_id: finding.finding_id.clone(),
+            first: micros(&finding.first_seen),
+            last: micros(&finding.last_seen),
+            count: finding.count,
+            audit_id_count: finding.audit_id_count,
+            audit_ids: finding.audit_ids.clone(),
+            shown: hash(finding),
+        }
+    }
+
     fn overlaps(&self, at: Stretch) -> bool {
         at.from < self.until && self.from < at.until
     }
-}
 
-/// The finding that goes on: what is newest is shown, the evidence of all windows is kept.
-fn merge(old: &Finding, new: Finding, newer: bool) -> Finding {
-    let mut audit_ids = old.audit_ids.clone();
-    for id in &new.audit_ids {
-        if audit_ids.len() < MAX_EVIDENCE && !audit_ids.contains(id) {
-            audit_ids.push(id.clone());
+    /// The finding that goes on: what is new is shown, the evidence of all windows is kept.
+    fn merge(&mut self, new: Finding) -> Finding {
+        for id in &new.audit_ids {
+            if self.audit_ids.len() < MAX_EVIDENCE && !self.audit_ids.contains(id) {
+                self.audit_ids.push(id.clone());
+            }
+        }
+        let known = self.audit_ids.len() as u64;
+        self.first = [self.first, micros(&new.first_seen)].into_iter().flatten().min();
+        self.last = self.last.max(micros(&new.last_seen));
+        self.count = self.count.max(new.count).max(known);
+        self.audit_id_count = self.audit_id_count.max(new.audit_id_count).max(known);
+        Finding {
+            finding_id: self.finding_id.clone(),
+            first_seen: self.first.and_then(rfc3339),
+            last_seen: self.last.and_then(rfc3339),
+            count: self.count,
+            audit_id_count: self.audit_id_count,
+            audit_ids: self.audit_ids.clone(),
+            ..new
         }
     }
-    let later = |a: &Option<String>, b: &Option<String>| time(a).max(time(b));
-    let first_seen = match (time(&old.first_seen), time(&new.first_seen)) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (a, b) => a.or(b),
-    };
-    let last_seen = later(&old.last_seen, &new.last_seen);
-    let shown = if newer { &new } else { old };
-    Finding {
-        finding_id: old.finding_id.clone(),
-        first_seen: first_seen.map(|time| time.to_string()),
-        last_seen: last_seen.map(|time| time.to_string()),
-        count: old.count.max(new.count).max(audit_ids.len() as u64),
-        audit_id_count: old.audit_id_count.max(new.audit_id_count).max(audit_ids.len() as u64),
-        audit_ids,
-        ..shown.clone()
-    }
 }
 
-fn time(text: &Option<String>) -> Option<jiff::Timestamp> {
-    text.as_ref()?.parse().ok()
+fn micros(text: &Option<String>) -> Option<Micros> {
+    text.as_ref()?.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_microsecond)
+}
+
+/// What tells two states of a finding apart.
+fn hash(finding: &Finding) -> u64 {
+    let text = serde_json::to_string(finding).unwrap_or_default();
+    FxBuildHasher.hash_one(text)
 }

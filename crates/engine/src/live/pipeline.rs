@@ -34,6 +34,8 @@ pub(super) struct LivePipeline {
     choice: WindowChoice,
     span: Micros,
     waiting: Vec<Vec<Waiting>>,
+    /// Kept rows that are not in the grouping yet: it takes them when it is looked at.
+    fresh: Vec<Input>,
     rows: Vec<WindowRows>,
     grouping: Option<Incremental>,
     /// Windows that hold a kept row and have not run.
@@ -88,6 +90,7 @@ impl LivePipeline {
             choice,
             span,
             waiting: rule.sources.iter().map(|_| Vec::new()).collect(),
+            fresh: Vec::new(),
             rows: rule.sources.iter().map(|source| WindowRows::new(&source.demand)).collect(),
             grouping,
             due: BTreeSet::new(),
@@ -197,9 +200,7 @@ impl LivePipeline {
             return Ok(());
         }
         if self.grouping.is_some() {
-            for input in inputs.into_iter().flatten() {
-                self.group(input, resources, now)?;
-            }
+            self.fresh.extend(inputs.into_iter().flatten());
         }
         let late = self.late.take();
         let force = force || late.is_some();
@@ -208,6 +209,12 @@ impl LivePipeline {
             return Ok(());
         }
         let start = Instant::now();
+        for input in Input::together(std::mem::take(&mut self.fresh)) {
+            if self.group(input, resources, now)? == Grown::Again {
+                // Everything was added, this with it.
+                break;
+            }
+        }
         self.dirty = false;
         self.looked_at = self.since.take();
         let rows = match &mut self.grouping {
@@ -262,17 +269,19 @@ impl LivePipeline {
         Ok(inputs)
     }
 
-    fn group(&mut self, input: Input, resources: &Resources, now: Micros) -> Result<(), String> {
-        let Some(grouping) = &mut self.grouping else { return Ok(()) };
+    /// Adds rows to the grouping. If they bring a column that none had before, all rows are added anew.
+    fn group(&mut self, input: Input, resources: &Resources, now: Micros) -> Result<Grown, String> {
+        let Some(grouping) = &mut self.grouping else { return Ok(Grown::Added) };
         let told = |error: masthead_query::QueryError| error.to_string();
-        if grouping.add(input, resources, now).map_err(told)? == Grown::Again {
+        let grown = grouping.add(input, resources, now).map_err(told)?;
+        if grown == Grown::Again {
             grouping.clear();
             let all = self.rows.first().map(|rows| rows.input(Micros::MIN, Micros::MAX)).transpose().map_err(told)?;
             if let Some(all) = all {
                 grouping.add(all, resources, now).map_err(told)?;
             }
         }
-        Ok(())
+        Ok(grown)
     }
 
     fn inputs(&self, earliest: Micros, latest: Micros) -> Result<Vec<Input>, String> {
@@ -377,13 +386,12 @@ impl LivePipeline {
             return;
         }
         let finding = evidence::finding(rule, row, "", &mut evidence::Twins::default());
-        let (chain, new) = match self.chains.link(&key, at, finding) {
-            Linked::New(chain) => (chain, true),
-            Linked::Grown(chain) => (chain, false),
+        let (linked, chain, new) = match self.chains.link(&key, at, finding) {
+            Linked::New(finding, chain) => (finding, chain, true),
+            Linked::Grown(finding, chain) => (finding, chain, false),
             Linked::Same => return,
         };
-        pending.put_value(keys::chain(&self.print, &chain.finding.finding_id), chain);
-        let linked = chain.finding.clone();
+        pending.put_value(keys::chain(&self.print, &linked.finding_id), chain);
         if new {
             self.keep_throttle(pending);
             self.raise(rule, linked, row.last, pending);
@@ -457,11 +465,9 @@ impl LivePipeline {
         rule: &PipelineRule,
         part: keys::Part<'_>,
         bytes: &[u8],
-        resources: &Resources,
-        now: Micros,
     ) -> bool {
         match part {
-            keys::Part::Piece { source, number } => self.restore_piece(rule, source, number, bytes, resources, now),
+            keys::Part::Piece { source, number } => self.restore_piece(rule, source, number, bytes),
             keys::Part::Chain => super::changes::value(bytes).map(|chain| self.chains.restore(chain)).is_some(),
             keys::Part::Throttle => super::changes::value(bytes).map(|state| self.throttle.restore(state)).is_some(),
             keys::Part::Closed => {
@@ -478,8 +484,6 @@ impl LivePipeline {
         source: usize,
         number: u64,
         bytes: &[u8],
-        resources: &Resources,
-        now: Micros,
     ) -> bool {
         let Some(rows) = self.rows.get_mut(source) else { return false };
         let Ok(input) = rows.restore(number, bytes) else { return false };
@@ -488,7 +492,10 @@ impl LivePipeline {
         }
         // It may have been written before it was looked at. What was found then is known, and not raised again.
         self.dirty = true;
-        self.group(input, resources, now).is_ok()
+        if self.grouping.is_some() {
+            self.fresh.push(input);
+        }
+        true
     }
 
     /// Sizes for a report.
