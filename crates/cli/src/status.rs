@@ -66,10 +66,11 @@ fn write_head(text: &mut String, status: &Value) -> std::fmt::Result {
     )?;
     writeln!(
         text,
-        "time      newest event {}, complete until {}; windows take {} KiB",
+        "time      newest event {}, complete until {}; windows take {} KiB, {} groups were given up",
         time(&status["newest_event"]),
         time(&status["complete_until"]),
-        number(&status["windows_bytes"]) >> 10
+        number(&status["windows_bytes"]) >> 10,
+        number(&status["windows_evicted"])
     )
 }
 

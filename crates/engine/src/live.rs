@@ -62,7 +62,8 @@ pub struct LiveOptions {
     pub lateness: Micros,
     /// How far the clocks of API servers may be ahead, in microseconds.
     pub ahead: Micros,
-    /// How much memory kept rows and groups may take before rows go to temporary files, in bytes.
+    /// How much memory windows may take, in bytes: beyond half of it rows go to temporary files, beyond the other half
+    /// groups of live windows are given up and counted.
     pub window_memory: usize,
     /// How many events are remembered to know doubles.
     pub doubles: usize,
@@ -441,10 +442,17 @@ impl Live {
                 }
             }
         }
-        let memory: usize = self.pipelines.iter().map(LivePipeline::memory).sum();
-        if memory > self.options.window_memory {
-            let share = self.options.window_memory / 2 / self.pipelines.len().max(1);
+        let half = self.options.window_memory / 2;
+        let rows: usize = self.pipelines.iter().map(LivePipeline::row_memory).sum();
+        if rows > half {
+            let share = half / 2 / self.pipelines.len().max(1);
             self.pipelines.iter_mut().for_each(|live| live.spill(share));
+        }
+        let groups: usize = self.pipelines.iter().map(LivePipeline::group_memory).sum();
+        if groups > half {
+            // Well below, so that it need not be done again at once.
+            let share = half as f64 * 0.7 / groups as f64;
+            self.pipelines.iter_mut().for_each(|live| live.shrink(share, &mut self.pending));
         }
     }
 

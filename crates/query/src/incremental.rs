@@ -80,7 +80,8 @@ pub struct Incremental {
 #[derive(Debug)]
 struct Group {
     key: Vec<Value>,
-    panes: BTreeMap<i64, Pane>,
+    /// In order of time. Most groups have one: a tree would take ten times the room.
+    panes: Vec<(i64, Pane)>,
     changed: BTreeSet<i64>,
 }
 
@@ -191,15 +192,18 @@ impl Incremental {
                 }
                 let group = self.groups.entry(name).or_insert_with(|| Group {
                     key: combination,
-                    panes: BTreeMap::new(),
+                    panes: Vec::new(),
                     changed: BTreeSet::new(),
                 });
                 group.changed.insert(pane);
-                let size = &mut self.size;
-                let pane = group.panes.entry(pane).or_insert_with(|| {
-                    *size += 256;
-                    Pane { states: ready.start(), origin: Origin::default() }
-                });
+                if group.panes.is_empty() {
+                    self.size += group.size();
+                }
+                let at = group.panes.partition_point(|(start, _)| *start < pane);
+                if group.panes.get(at).is_none_or(|(start, _)| *start != pane) {
+                    group.panes.insert(at, (pane, Pane { states: ready.start(), origin: Origin::default() }));
+                }
+                let Some((_, pane)) = group.panes.get_mut(at) else { continue };
                 let before = pane.size();
                 ready.add(&mut pane.states, record, &rows.columns);
                 pane.origin.add_bounded(&record.origin, masthead_ir::finding::MAX_EVIDENCE);
@@ -220,7 +224,7 @@ impl Incremental {
             let changed = std::mem::take(&mut group.changed);
             let ends: BTreeSet<i64> = changed
                 .iter()
-                .flat_map(|&pane| group.panes.range(pane..=pane.saturating_add(PANES)).map(|(&end, _)| end))
+                .flat_map(|&pane| group.between(pane, pane.saturating_add(PANES)).map(|(end, _)| *end))
                 .collect();
             for end in ends {
                 rows.records.push(group.window(end, &self.funcs));
@@ -243,8 +247,8 @@ impl Incremental {
         let first = before.div_euclid(self.pane);
         let mut size = 0;
         self.groups.retain(|_, group| {
-            group.panes = group.panes.split_off(&first);
-            size += group.panes.values().map(|pane| 256 + pane.size()).sum::<usize>();
+            group.panes.retain(|(start, _)| *start >= first);
+            size += group.size();
             !group.panes.is_empty()
         });
         self.size = size;
@@ -255,6 +259,31 @@ impl Incremental {
         self.groups.clear();
         self.dirty.clear();
         self.size = 0;
+    }
+
+    /// Forgets groups until they take at most `target` bytes: those without an event for the longest time, of these those with
+    /// the fewest events. Tells how many went.
+    pub fn shrink(&mut self, target: usize) -> u64 {
+        if self.size <= target {
+            return 0;
+        }
+        let age = |group: &Group| {
+            let events: i64 = group.panes.iter().map(|(_, pane)| pane.origin.events).sum();
+            (group.panes.last().map(|(start, _)| *start), events)
+        };
+        let mut ages: Vec<_> =
+            self.groups.iter().map(|(name, group)| (age(group), name.clone(), group.size())).collect();
+        ages.sort_unstable();
+        let mut gone = 0;
+        for (_, name, size) in ages {
+            if self.size <= target {
+                break;
+            }
+            self.groups.remove(&name);
+            self.size = self.size.saturating_sub(size);
+            gone += 1;
+        }
+        gone
     }
 
     /// About how many bytes the groups take.
@@ -269,8 +298,18 @@ impl Incremental {
 }
 
 impl Group {
+    fn between(&self, first: i64, last: i64) -> impl Iterator<Item = &(i64, Pane)> {
+        self.panes.iter().filter(move |(start, _)| first <= *start && *start <= last)
+    }
+
+    /// About how many bytes it takes: its key twice, and its panes.
+    fn size(&self) -> usize {
+        let texts = |value: &Value| crate::kind::text_of(value).map_or(0, |text| text.len()) * 2 + 96;
+        300 + self.key.iter().map(texts).sum::<usize>() + self.panes.iter().map(|(_, pane)| pane.size()).sum::<usize>()
+    }
+
     fn window(&self, end: i64, funcs: &[masthead_ir::pipeline::AggregateFunc]) -> Record {
-        let mut panes = self.panes.range(end.saturating_sub(PANES)..=end).map(|(_, pane)| pane);
+        let mut panes = self.between(end.saturating_sub(PANES), end).map(|(_, pane)| pane);
         let first = panes.next();
         let mut states = first.map(|pane| pane.states.clone()).unwrap_or_default();
         let mut origin = first.map(|pane| pane.origin.clone()).unwrap_or_default();
@@ -287,7 +326,7 @@ impl Group {
 
 impl Pane {
     fn size(&self) -> usize {
-        self.states.iter().map(Accumulator::size).sum::<usize>() + self.origin.ids.len() * 64
+        160 + self.states.iter().map(Accumulator::size).sum::<usize>() + self.origin.ids.len() * 80
     }
 }
 

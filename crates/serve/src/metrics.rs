@@ -79,6 +79,7 @@ pub(crate) struct Metrics {
     rule_findings: Family<RuleLabel, Counter>,
     rule_seconds: Family<RuleLabel, Counter<f64, std::sync::atomic::AtomicU64>>,
     rule_broken: Family<RuleLabel, Gauge>,
+    evicted: Family<RuleLabel, Counter>,
     suppressed: Family<ExceptionLabel, Counter>,
     findings: Family<SeverityLabel, Counter>,
     sink_results: Family<SinkResultLabel, Counter>,
@@ -120,6 +121,7 @@ impl Metrics {
             rule_findings: Family::default(),
             rule_seconds: Family::default(),
             rule_broken: Family::default(),
+            evicted: Family::default(),
             suppressed: Family::default(),
             findings: Family::default(),
             sink_results: Family::default(),
@@ -160,6 +162,7 @@ impl Metrics {
         r.register("rule_findings", "Findings of a rule", self.rule_findings.clone());
         r.register_with_unit("rule_time", "Time spent on a rule", Unit::Seconds, self.rule_seconds.clone());
         r.register("rule_broken", "1 for a rule that went wrong while it ran", self.rule_broken.clone());
+        r.register("rule_evictions", "Groups of windows forgotten for want of memory", self.evicted.clone());
         r.register("suppressed_matches", "Matches that an exception suppressed", self.suppressed.clone());
         r.register("findings", "New findings, by severity", self.findings.clone());
         r.register("sink_deliveries", "Deliveries to sinks, by result", self.sink_results.clone());
@@ -233,6 +236,7 @@ impl Metrics {
             self.rule_findings.get_or_create(&label).inc_by(grown(format!("rf {name}"), rule.findings));
             let micros = grown(format!("rs {name}"), (rule.seconds * 1e6) as u64);
             self.rule_seconds.get_or_create(&label).inc_by(micros as f64 / 1e6);
+            self.evicted.get_or_create(&label).inc_by(grown(format!("re {name}"), rule.evicted));
             self.rule_broken.get_or_create(&label).set(i64::from(rule.problem.is_some()));
         }
         for (exception, count) in &report.suppressed {
@@ -270,7 +274,7 @@ impl Metrics {
         drop(self.last_event.get_or_create(&source));
         drop(self.lost.get_or_create(&LossLabel { source: text(), reason: text() }));
         let rule = RuleLabel { rule: text(), dialect: text() };
-        for family in [&self.candidates, &self.matches, &self.rule_findings] {
+        for family in [&self.candidates, &self.matches, &self.rule_findings, &self.evicted] {
             drop(family.get_or_create(&rule));
         }
         drop(self.rule_seconds.get_or_create(&rule));

@@ -115,6 +115,7 @@ impl Service {
             .collect();
         let silent: Vec<&str> =
             report.rules.iter().filter(|rule| rule.candidates == 0).map(|rule| rule.name.as_str()).collect();
+        let evicted: u64 = report.rules.iter().map(|rule| rule.evicted).sum();
         let broken: Vec<Value> = report
             .rules
             .iter()
@@ -151,6 +152,7 @@ impl Service {
                 "accepted": self.queue.accepted.load(Ordering::Relaxed),
             },
             "windows_bytes": report.window_bytes,
+            "windows_evicted": evicted,
             "rules": {
                 "loaded": loaded.rules, "refused": loaded.refused.len(), "loaded_at": loaded.at,
                 "problem": loaded.problem, "slow": slow, "silent": silent, "broken": broken,

@@ -84,6 +84,31 @@ impl Chains {
         Linked::Grown(merged, chain)
     }
 
+    /// About how many bytes they take.
+    pub(crate) fn size(&self) -> usize {
+        self.by_key.values().flatten().map(Chain::size).sum()
+    }
+
+    /// Forgets what ended first until at most `target` bytes are taken, and gives the ids of the findings.
+    pub(crate) fn shrink(&mut self, target: usize) -> Vec<String> {
+        let mut size = self.size();
+        if size <= target {
+            return Vec::new();
+        }
+        let all = self.by_key.values().flatten();
+        let mut ends: Vec<(Micros, usize)> = all.map(|chain| (chain.until, chain.size())).collect();
+        ends.sort_unstable();
+        let mut before = Micros::MIN;
+        for (until, own) in ends {
+            if size <= target {
+                break;
+            }
+            size = size.saturating_sub(own);
+            before = until + 1;
+        }
+        self.expire(before)
+    }
+
     /// Forgets what ended before a moment, and gives the ids of the findings.
     pub(crate) fn expire(&mut self, before: Micros) -> Vec<String> {
         let mut gone = Vec::new();
@@ -115,6 +140,10 @@ impl Chain {
             audit_ids: finding.audit_ids.clone(),
             shown: hash(finding),
         }
+    }
+
+    fn size(&self) -> usize {
+        350 + 2 * self.key.len() + self.audit_ids.len() * 80
     }
 
     fn overlaps(&self, at: Stretch) -> bool {

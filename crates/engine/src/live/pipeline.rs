@@ -66,6 +66,7 @@ pub(super) struct Figures {
     pub(super) findings: u64,
     pub(super) throttled: u64,
     pub(super) late: u64,
+    pub(super) evicted: u64,
     pub(super) spent: Duration,
     pub(super) problem: Option<String>,
     pub(super) last: Option<Micros>,
@@ -443,10 +444,27 @@ impl LivePipeline {
         self.throttle.expire(watermark);
     }
 
-    /// Bytes of memory of kept rows and groups.
-    pub(super) fn memory(&self) -> usize {
-        let rows: usize = self.rows.iter().map(WindowRows::memory).sum();
-        rows + self.grouping.as_ref().map_or(0, Incremental::size)
+    /// Bytes of memory of kept rows.
+    pub(super) fn row_memory(&self) -> usize {
+        self.rows.iter().map(WindowRows::memory).sum()
+    }
+
+    /// Bytes of memory of groups, and of findings that may go on.
+    pub(super) fn group_memory(&self) -> usize {
+        self.grouping.as_ref().map_or(0, Incremental::size) + self.chains.size()
+    }
+
+    /// Forgets groups and findings that may go on until they take at most a share of what they take now. What its
+    /// schedule looks at lies in rows, which are all kept: it is found when the schedule says, then.
+    pub(super) fn shrink(&mut self, share: f64, pending: &mut Pending) {
+        let target = |size: usize| (size as f64 * share) as usize;
+        if let Some(grouping) = &mut self.grouping {
+            self.figures.evicted += grouping.shrink(target(grouping.size()));
+        }
+        for id in self.chains.shrink(target(self.chains.size())) {
+            self.figures.evicted += 1;
+            pending.delete(keys::chain(&self.print, &id));
+        }
     }
 
     /// Moves the oldest kept rows to temporary files.
@@ -460,12 +478,7 @@ impl LivePipeline {
     }
 
     /// Puts back one entry of state. Gives false if it is none of this pipeline's form.
-    pub(super) fn restore(
-        &mut self,
-        rule: &PipelineRule,
-        part: keys::Part<'_>,
-        bytes: &[u8],
-    ) -> bool {
+    pub(super) fn restore(&mut self, rule: &PipelineRule, part: keys::Part<'_>, bytes: &[u8]) -> bool {
         match part {
             keys::Part::Piece { source, number } => self.restore_piece(rule, source, number, bytes),
             keys::Part::Chain => super::changes::value(bytes).map(|chain| self.chains.restore(chain)).is_some(),
@@ -478,13 +491,7 @@ impl LivePipeline {
         }
     }
 
-    fn restore_piece(
-        &mut self,
-        rule: &PipelineRule,
-        source: usize,
-        number: u64,
-        bytes: &[u8],
-    ) -> bool {
+    fn restore_piece(&mut self, rule: &PipelineRule, source: usize, number: u64, bytes: &[u8]) -> bool {
         let Some(rows) = self.rows.get_mut(source) else { return false };
         let Ok(input) = rows.restore(number, bytes) else { return false };
         if let Some(windows) = &rule.windows {

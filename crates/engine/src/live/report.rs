@@ -69,6 +69,9 @@ pub struct RuleFigures {
     pub throttled: u64,
     /// Rows that came too late for a window of its schedule.
     pub late: u64,
+    /// Groups, and findings that could have gone on, that were forgotten for want of memory: what they would have found
+    /// is found when the schedule says.
+    pub evicted: u64,
     /// Seconds spent on it.
     pub seconds: f64,
     /// The time of the last event behind a finding.
@@ -94,6 +97,7 @@ impl Live {
                 findings: figures.findings,
                 throttled: figures.throttled,
                 late: figures.late,
+                evicted: figures.evicted,
                 seconds: figures.spent.as_secs_f64(),
                 last: figures.last,
                 problem: figures.problem.clone(),
@@ -125,7 +129,7 @@ impl Live {
             suppressed: (self.options.scan.exceptions.report(0).into_iter())
                 .map(|exception| (exception.name, exception.suppressed))
                 .collect(),
-            window_bytes: self.pipelines.iter().map(|live| live.memory() as u64).sum(),
+            window_bytes: self.pipelines.iter().map(|live| (live.row_memory() + live.group_memory()) as u64).sum(),
             doubles: self.doubles.len() as u64,
         }
     }
