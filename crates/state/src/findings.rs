@@ -197,7 +197,7 @@ impl State {
         change: &FindingChange,
         by: &str,
     ) -> Result<Option<StoredFinding>, StateError> {
-        let mut transaction = self.pool.begin().await.map_err(|error| self.failed(error))?;
+        let mut transaction = self.begin().await.map_err(|error| self.failed(error))?;
         let done = apply(&mut transaction, id, change, by).await.map_err(|error| self.failed(error))?;
         transaction.commit().await.map_err(|error| self.failed(error))?;
         if done { self.finding(id).await } else { Ok(None) }

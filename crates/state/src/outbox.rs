@@ -48,7 +48,7 @@ impl State {
     /// # Errors
     /// When the database cannot be written.
     pub async fn sent(&self, ids: &[i64]) -> Result<(), StateError> {
-        let mut transaction = self.pool.begin().await.map_err(|error| self.failed(error))?;
+        let mut transaction = self.begin().await.map_err(|error| self.failed(error))?;
         for id in ids {
             sqlx::query("DELETE FROM outbox WHERE id = $1")
                 .bind(*id)

@@ -97,7 +97,7 @@ impl State {
             .await
             .map_err(|error| self.failed(error))?;
         let more = rows.len() > limit as usize;
-        let mut transaction = self.pool.begin().await.map_err(|error| self.failed(error))?;
+        let mut transaction = self.begin().await.map_err(|error| self.failed(error))?;
         let mut items = Vec::new();
         for (kind, value, _) in rows.iter().take(limit as usize) {
             let risk = of_entity(&mut transaction, kind, value, as_of, query.policy).await;
@@ -118,7 +118,7 @@ impl State {
         as_of: Micros,
         policy: RiskPolicy,
     ) -> Result<Option<EntityRisk>, StateError> {
-        let mut transaction = self.pool.begin().await.map_err(|error| self.failed(error))?;
+        let mut transaction = self.begin().await.map_err(|error| self.failed(error))?;
         of_entity(&mut transaction, entity_type, value, as_of, policy).await.map_err(|error| self.failed(error))
     }
 }

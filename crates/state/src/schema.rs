@@ -47,7 +47,7 @@ pub(crate) async fn prepare(state: &State) -> Result<(), StateError> {
         .execute(&state.pool)
         .await
         .map_err(failed)?;
-    let mut transaction = state.pool.begin().await.map_err(failed)?;
+    let mut transaction = state.begin().await.map_err(failed)?;
     if !state.is_sqlite() {
         // Of several nodes that start at once one makes the tables.
         sqlx::query("LOCK TABLE schema_steps IN EXCLUSIVE MODE").execute(&mut *transaction).await.map_err(failed)?;
