@@ -331,6 +331,19 @@ impl Live {
         self.moved = true;
     }
 
+    /// Says that nothing has come for so long (microseconds) after the newest event: time goes on all the same, and windows
+    /// that waited for late events end.
+    pub fn idle_for(&mut self, passed: Micros) {
+        if let Some(newest) = self.clock.newest() {
+            self.advance(newest.saturating_add(passed).saturating_sub(self.options.lateness));
+        }
+    }
+
+    /// Takes over what another set of rules had seen of the sources.
+    pub fn succeed(&mut self, other: &Live) {
+        self.sources.clone_from(&other.sources);
+    }
+
     /// Judges what has come, and gives what must be written. `force` looks at every window that changed; otherwise those that
     /// are costly to look at may wait for a later tick.
     pub fn tick(&mut self, force: bool) -> Changes {

@@ -293,7 +293,7 @@ pub enum FilesStart {
 pub struct StateConfig {
     /// `postgres://…`; none: a SQLite file in the data folder.
     pub url: Option<Secret>,
-    /// The name of this process among several that share a database.
+    /// The name of this process among several that share a database; by default that of the machine.
     pub node: Option<String>,
 }
 
@@ -477,9 +477,13 @@ impl Config {
         }
     }
 
-    /// The name of this process among several that share a database.
+    /// The name of this process among several that share a database: that of the machine, unless told.
     pub fn node(&self) -> String {
-        self.state.node.clone().unwrap_or_else(|| "masthead".to_owned())
+        let machine = || match self.state.url {
+            Some(_) => rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            None => "masthead".to_owned(),
+        };
+        self.state.node.clone().unwrap_or_else(machine)
     }
 }
 

@@ -76,6 +76,8 @@ impl Evaluator {
         let position = parts.runtime.block_on(parts.state.position()).map_err(told)?.unwrap_or(0);
         let state = parts.runtime.block_on(parts.state.engine_state()).map_err(told)?;
         let live = Live::new(rules, options, state).map_err(|error| error.to_string())?;
+        // A queue that was made anew begins after what the state has seen, or its first batches would be passed over.
+        parts.spool.continue_after(position);
         // What was evaluated before the last end, and not yet deleted.
         parts.spool.trim(position + 1).map_err(|error| error.to_string())?;
         let now = Instant::now();
@@ -151,7 +153,7 @@ impl Evaluator {
         let quiet = self.last_taken.elapsed();
         if quiet >= IDLE {
             let passed = Micros::try_from(quiet.as_micros()).unwrap_or(0);
-            self.live.advance(newest.saturating_add(passed));
+            self.live.idle_for(passed);
         }
     }
 
@@ -256,7 +258,9 @@ impl Evaluator {
     fn swap(&mut self, rules: &RuleSet, options: LiveOptions) -> Result<(), String> {
         self.write(true);
         let state = self.parts.runtime.block_on(self.parts.state.engine_state()).map_err(|error| error.to_string())?;
-        self.live = Live::new(rules, options, state).map_err(|error| error.to_string())?;
+        let mut live = Live::new(rules, options, state).map_err(|error| error.to_string())?;
+        live.succeed(&self.live);
+        self.live = live;
         Ok(())
     }
 

@@ -217,6 +217,12 @@ impl Spool {
         Ok(())
     }
 
+    /// Gives numbers after this one only, whatever was accepted so far.
+    pub fn continue_after(&self, number: u64) {
+        let mut pending = self.shared.pending();
+        pending.last = pending.last.max(number);
+    }
+
     /// The value of a mark.
     ///
     /// # Errors

@@ -98,7 +98,8 @@ impl State {
         let gone = commit.deletes.iter().map(|name| Bind::Text(name.clone())).collect();
         many::delete_of(tx, "DELETE FROM engine WHERE node = $1 AND name", node(), gone).await?;
         let puts: BTreeMap<&String, &Vec<u8>> = commit.puts.iter().map(|(name, value)| (name, value)).collect();
-        let rows = puts.into_iter().map(|(name, value)| vec![node(), Bind::Text(name.clone()), Bind::Bytes(value.clone())]);
+        let rows =
+            puts.into_iter().map(|(name, value)| vec![node(), Bind::Text(name.clone()), Bind::Bytes(value.clone())]);
         let statement = Insert {
             into: "engine (node, name, value)",
             conflict: "ON CONFLICT (node, name) DO UPDATE SET value = excluded.value",

@@ -182,6 +182,20 @@ fn a_data_folder_in_use_or_damaged_is_told_at_the_start() {
     assert_eq!((code, err.contains("damaged or no database")), (2, true), "{err}");
 }
 
+/// The queue is only a queue: somebody may delete it to make room. What comes then must not be passed over.
+#[test]
+fn a_queue_that_was_deleted_begins_after_what_was_evaluated() {
+    let folder = Folder::new();
+    deletes(&folder);
+    for id in ["a", "b"] {
+        let server = Server::start(&folder, &["-r", "rules"]);
+        assert_eq!(server.post("/k8s/audit", &[], event(id, "delete")).0, 200);
+        server.until("it is found", |_| ids_of(&folder.findings(), "deletes").contains(&id.to_owned()));
+        assert_eq!(server.stop(), 0);
+        std::fs::remove_dir_all(folder.path().join("masthead-data/queue")).unwrap();
+    }
+}
+
 /// A reader that sends and takes nothing must not hold up others.
 #[test]
 fn slow_clients_are_cut_off() {

@@ -61,8 +61,20 @@ fn finding(id: &str, at: i64) -> Finding {
         last_seen: time(at),
         count: 3,
         entities: vec![
-            Entity { entity_type: "user".into(), value: "eve".into(), role: EntityRole::Risk, risk_score: Some(40), message: None },
-            Entity { entity_type: "ip_address".into(), value: "192.0.2.1".into(), role: EntityRole::Threat, risk_score: None, message: None },
+            Entity {
+                entity_type: "user".into(),
+                value: "eve".into(),
+                role: EntityRole::Risk,
+                risk_score: Some(40),
+                message: None,
+            },
+            Entity {
+                entity_type: "ip_address".into(),
+                value: "192.0.2.1".into(),
+                role: EntityRole::Threat,
+                risk_score: None,
+                message: None,
+            },
         ],
         attack: vec!["T1552.007".into(), "T1613".into()],
         audit_ids: vec!["a".into(), "b".into()],
@@ -129,12 +141,15 @@ fn renames(url: &str) {
     block_on(async {
         let state = open(url).await;
         let sink = |finding| FindingWrite { finding, sinks: vec!["s".into()] };
-        commit(&state, vec![sink(finding("old", NOON)), sink(finding("gone", NOON)), write(finding("taken", NOON))]).await;
+        commit(&state, vec![sink(finding("old", NOON)), sink(finding("gone", NOON)), write(finding("taken", NOON))])
+            .await;
         let note = FindingChange { note: Some("mine".into()), ..FindingChange::default() };
         state.change("old", &note, "ann").await.unwrap().unwrap();
         state.change("gone", &note, "bob").await.unwrap().unwrap();
-        let pairs = vec![("old".into(), "new".into()), ("gone".into(), "taken".into()), ("none".into(), "nothing".into())];
-        let done = state.commit(Commit { renames: pairs, findings: vec![write(finding("new", NOON))], ..Commit::default() });
+        let pairs =
+            vec![("old".into(), "new".into()), ("gone".into(), "taken".into()), ("none".into(), "nothing".into())];
+        let done =
+            state.commit(Commit { renames: pairs, findings: vec![write(finding("new", NOON))], ..Commit::default() });
         let done = done.await.unwrap();
         assert!(done.inserted.is_empty(), "a finding under another id is no new one: {done:?}");
         let mut all = list(&state, FindingQuery::default()).await;
@@ -157,7 +172,8 @@ fn all_or_nothing(url: &str) {
         state.commit(first).await.unwrap();
         // A text with a NUL byte cannot be written by PostgreSQL; SQLite takes it, so that there the future is dropped.
         let bad = Finding { title: "a\0b".into(), ..finding("bad", NOON) };
-        let broken = Commit { position: Some(8), puts: vec![put("l")], findings: vec![write(bad)], ..Commit::default() };
+        let broken =
+            Commit { position: Some(8), puts: vec![put("l")], findings: vec![write(bad)], ..Commit::default() };
         if url.starts_with("sqlite") {
             let dropped = state.commit(broken);
             drop(tokio::time::timeout(std::time::Duration::ZERO, dropped).await);
@@ -180,7 +196,10 @@ fn engine_state(url: &str) {
         let value = |text: &str| text.as_bytes().to_vec();
         let puts = vec![("b".to_owned(), value("1")), ("a/é".to_owned(), value("")), ("a-".to_owned(), value("3"))];
         one.commit(Commit { position: Some(3), puts, ..Commit::default() }).await.unwrap();
-        other.commit(Commit { position: Some(9), puts: vec![("b".into(), value("x"))], ..Commit::default() }).await.unwrap();
+        other
+            .commit(Commit { position: Some(9), puts: vec![("b".into(), value("x"))], ..Commit::default() })
+            .await
+            .unwrap();
         let puts = vec![("b".to_owned(), value("2"))];
         let deletes = vec!["a-".to_owned(), "none".to_owned()];
         one.commit(Commit { position: Some(4), puts, deletes, ..Commit::default() }).await.unwrap();
@@ -200,17 +219,23 @@ fn risk(url: &str) {
             made.attack = vec![attack.to_owned()];
             write(made)
         };
-        let done = commit(&state, vec![
-            of("f1", "r1", NOON - 30 * HOUR, 10, "T1613"),
-            of("f2", "r2", NOON - HOUR, 20, "T1552"),
-            of("f3", "r2", NOON, 30, "T9999"),
-            of("f4", "r3", NOON - 8 * 24 * HOUR, 1_000, "T1609"),
-        ])
+        let done = commit(
+            &state,
+            vec![
+                of("f1", "r1", NOON - 30 * HOUR, 10, "T1613"),
+                of("f2", "r2", NOON - HOUR, 20, "T1552"),
+                of("f3", "r2", NOON, 30, "T9999"),
+                of("f4", "r3", NOON - 8 * 24 * HOUR, 1_000, "T1609"),
+            ],
+        )
         .await;
         assert_eq!(done.risk.len(), 1);
         let risk = &done.risk[0];
         assert_eq!((risk.score_24h, risk.score_7d, risk.last), (50.0, 60.0, NOON));
-        assert_eq!((risk.tactics.join(" "), risk.rules.join(" ")), ("credential-access discovery".into(), "r1 r2".into()));
+        assert_eq!(
+            (risk.tactics.join(" "), risk.rules.join(" ")),
+            ("credential-access discovery".into(), "r1 r2".into())
+        );
         assert_eq!(risk.findings, ["f3", "f2", "f1"]);
         // An update replaces.
         commit(&state, vec![of("f3", "r2", NOON, 5, "T9999")]).await;
@@ -286,7 +311,8 @@ fn pages(url: &str) {
     block_on(async {
         let state = open(url).await;
         // Many of one moment: the place in a list is time and id.
-        let all: Vec<FindingWrite> = (0..25).map(|n| write(finding(&format!("f{n:02}"), NOON + i64::from(n / 10) * HOUR))).collect();
+        let all: Vec<FindingWrite> =
+            (0..25).map(|n| write(finding(&format!("f{n:02}"), NOON + i64::from(n / 10) * HOUR))).collect();
         commit(&state, all).await;
         let mut seen = Vec::new();
         let mut cursor = None;
@@ -299,7 +325,8 @@ fn pages(url: &str) {
                 None => break,
             }
         }
-        let expected: Vec<String> = [20..25, 10..20, 0..10].into_iter().flat_map(|range| range.rev().map(|n| format!("f{n:02}"))).collect();
+        let expected: Vec<String> =
+            [20..25, 10..20, 0..10].into_iter().flat_map(|range| range.rev().map(|n| format!("f{n:02}"))).collect();
         assert_eq!(seen, expected);
     });
 }
@@ -313,18 +340,27 @@ fn history(url: &str) {
             verdict: verdict.map(str::to_owned),
             ..FindingChange::default()
         };
-        state.change("f", &FindingChange { assignee: Some("ann".into()), ..change("acknowledged", None) }, "bob").await.unwrap();
+        state
+            .change("f", &FindingChange { assignee: Some("ann".into()), ..change("acknowledged", None) }, "bob")
+            .await
+            .unwrap();
         state.change("f", &change("closed", Some("true_positive")), "ann").await.unwrap();
-        state.change("f", &FindingChange { assignee: Some(String::new()), ..change("new", None) }, "ann").await.unwrap();
+        state
+            .change("f", &FindingChange { assignee: Some(String::new()), ..change("new", None) }, "ann")
+            .await
+            .unwrap();
         let found = state.finding("f").await.unwrap().unwrap();
         let told: Vec<String> = found.history.iter().map(|entry| format!("{}: {}", entry.who, entry.what)).collect();
-        assert_eq!(told, [
-            "bob: status acknowledged",
-            "bob: assigned to ann",
-            "ann: status closed as true_positive",
-            "ann: status new",
-            "ann: assigned to nobody",
-        ]);
+        assert_eq!(
+            told,
+            [
+                "bob: status acknowledged",
+                "bob: assigned to ann",
+                "ann: status closed as true_positive",
+                "ann: status new",
+                "ann: assigned to nobody",
+            ]
+        );
         assert_eq!((found.finding.status.as_str(), found.assignee, found.verdict), ("new", None, None));
         assert!(state.change("none", &change("new", None), "x").await.unwrap().is_none());
         for (change, faulty) in [
@@ -356,7 +392,9 @@ fn tokens(url: &str) {
         let key = made.secret.rsplit('_').next().unwrap();
         assert!(!kept.0.contains(key) && !kept.1.contains(key));
         assert_eq!(state.tokens().await.unwrap().len(), 1);
-        assert!(state.revoke_token(&made.token.id).await.unwrap() && !state.revoke_token(&made.token.id).await.unwrap());
+        assert!(
+            state.revoke_token(&made.token.id).await.unwrap() && !state.revoke_token(&made.token.id).await.unwrap()
+        );
         assert!(state.check_token(&made.secret, 0).await.unwrap().is_none());
     });
 }
@@ -381,7 +419,8 @@ fn writers(url: &str) {
                 tokio::spawn(async move {
                     for number in 0..10 {
                         let id = format!("f{task}-{number}");
-                        let done = state.commit(Commit { findings: vec![write(finding(&id, NOON))], ..Commit::default() });
+                        let done =
+                            state.commit(Commit { findings: vec![write(finding(&id, NOON))], ..Commit::default() });
                         assert_eq!(done.await.unwrap().inserted, [id.clone()]);
                         let note = FindingChange { note: Some("x".into()), ..FindingChange::default() };
                         state.change(&id, &note, "t").await.unwrap().unwrap();

@@ -55,7 +55,10 @@ impl Server {
             command
         };
         let data = folder.path().join("data");
-        let made = command(&initdb).args(["-A", "trust", "-U", "masthead", "--no-sync", "-E", "UTF8", "-D"]).arg(&data).status();
+        let made = command(&initdb)
+            .args(["-A", "trust", "-U", "masthead", "--no-sync", "-E", "UTF8", "-D"])
+            .arg(&data)
+            .status();
         if !made.is_ok_and(|status| status.success()) {
             return None;
         }
@@ -65,7 +68,16 @@ impl Server {
             .arg(&data)
             .arg("-k")
             .arg(folder.path())
-            .args(["-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "max_connections=200"])
+            .args([
+                "-p",
+                &port.to_string(),
+                "-c",
+                "listen_addresses=127.0.0.1",
+                "-c",
+                "fsync=off",
+                "-c",
+                "max_connections=200",
+            ])
             .spawn()
             .ok()?;
         let server = Server { child, port, databases: AtomicU32::new(0), _folder: folder };
