@@ -196,10 +196,10 @@ fn memory(child: &Child) -> u64 {
 
 /// The upper bound of the bucket that holds this share of a histogram's observations.
 fn quantile(metrics: &str, kind: &str, share: f64) -> Option<(f64, u64)> {
-    let start = format!("masthead_latency_from_receipt_seconds_bucket{{le=\"");
+    let start = "masthead_latency_from_receipt_seconds_bucket{le=\"";
     let mut buckets: Vec<(f64, u64)> = metrics
         .lines()
-        .filter(|line| line.starts_with(&start) && line.contains(&format!("kind=\"{kind}\"")))
+        .filter(|line| line.starts_with(start) && line.contains(&format!("kind=\"{kind}\"")))
         .filter_map(|line| {
             let bound = line[start.len()..].split('"').next()?;
             let bound = if bound == "+Inf" { f64::INFINITY } else { bound.parse().ok()? };

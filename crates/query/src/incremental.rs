@@ -271,18 +271,26 @@ impl Incremental {
             let events: i64 = group.panes.iter().map(|(_, pane)| pane.origin.events).sum();
             (group.panes.last().map(|(start, _)| *start), events)
         };
-        let mut ages: Vec<_> =
-            self.groups.iter().map(|(name, group)| (age(group), name.clone(), group.size())).collect();
+        let mut ages: Vec<_> = self.groups.values().map(|group| (age(group), group.size())).collect();
         ages.sort_unstable();
-        let mut gone = 0;
-        for (_, name, size) in ages {
-            if self.size <= target {
+        let (mut left, mut last) = (self.size, None);
+        for (age, size) in ages {
+            if left <= target {
                 break;
             }
-            self.groups.remove(&name);
-            self.size = self.size.saturating_sub(size);
-            gone += 1;
+            left = left.saturating_sub(size);
+            last = Some(age);
         }
+        let (mut size, mut gone) = (self.size, 0);
+        self.groups.retain(|_, group| {
+            let stays = size <= target || last.is_none_or(|last| age(group) > last);
+            if !stays {
+                size = size.saturating_sub(group.size());
+                gone += 1;
+            }
+            stays
+        });
+        self.size = size;
         gone
     }
 

@@ -82,17 +82,20 @@ impl Server {
     }
 
     pub(crate) fn of(mut command: Command) -> Server {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).stdin(Stdio::null()).spawn().unwrap();
-        let out = lines(child.stdout.take().unwrap());
-        let log = lines(child.stderr.take().unwrap());
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).stdin(Stdio::null()).spawn().unwrap();
+        let (nothing, none) = (channel().1, channel().1);
+        let mut server = Server { child, address: String::new(), out: nothing, _log: none };
+        server.out = lines(server.child.stdout.take().unwrap());
+        let log = lines(server.child.stderr.take().unwrap());
         let mut told = Vec::new();
         let end = Instant::now() + PATIENCE;
         loop {
             let left = end.saturating_duration_since(Instant::now());
             let Ok(line) = log.recv_timeout(left) else { panic!("it does not listen: {told:?}") };
             if let Some((_, address)) = line.split_once("listening on ") {
-                let address = address.split_whitespace().next().unwrap().to_owned();
-                return Server { child, address, out, _log: log };
+                address.split_whitespace().next().unwrap().clone_into(&mut server.address);
+                server._log = log;
+                return server;
             }
             told.push(line);
         }
