@@ -1,7 +1,7 @@
 //! The running service: events in, findings out, and everything that is needed to operate it.
 //!
-//! [`run`] puts the parts together: sources accept into a durable queue ([`queue`]), one thread evaluates
-//! ([`evaluator`]) and writes findings and its own state in one transaction, a courier brings findings to sinks, an HTTP
+//! [`run`] puts the parts together: sources accept into a durable queue (`queue`), one thread evaluates
+//! (`evaluator`) and writes findings and its own state in one transaction, a courier brings findings to sinks, an HTTP
 //! server takes events and answers people.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]

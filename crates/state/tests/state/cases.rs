@@ -10,10 +10,6 @@ use sqlx::Connection as _;
 
 pub(crate) type Case = fn(&str);
 
-pub(crate) fn run(case: Case, url: &str) {
-    case(url);
-}
-
 pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(work)
 }
@@ -421,7 +417,7 @@ fn writers(url: &str) {
                         let id = format!("f{task}-{number}");
                         let done =
                             state.commit(Commit { findings: vec![write(finding(&id, NOON))], ..Commit::default() });
-                        assert_eq!(done.await.unwrap().inserted, [id.clone()]);
+                        assert_eq!(done.await.unwrap().inserted, std::slice::from_ref(&id));
                         let note = FindingChange { note: Some("x".into()), ..FindingChange::default() };
                         state.change(&id, &note, "t").await.unwrap().unwrap();
                     }
