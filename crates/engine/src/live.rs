@@ -35,7 +35,7 @@ use crate::trigger::Group;
 use crate::{EngineError, evidence, finding};
 
 /// How far the watermark goes on before what is over is forgotten.
-const EXPIRY: Micros = 2_000_000;
+const EXPIRY: Micros = 5_000_000;
 
 /// When a scheduled search looks at its window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
@@ -463,8 +463,8 @@ impl Live {
         }
         let groups: usize = self.pipelines.iter().map(LivePipeline::group_memory).sum();
         if groups > half {
-            // A little below: what goes must be deleted where it was written, and much at once would hold up findings.
-            let share = half as f64 * 0.93 / groups as f64;
+            // Well below, so that it need not be done again at once.
+            let share = half as f64 * 0.7 / groups as f64;
             self.pipelines.iter_mut().for_each(|live| live.shrink(share, &mut self.pending));
         }
     }

@@ -173,7 +173,6 @@ impl Running {
         };
         let mut every = tokio::time::interval(self.config.rules.reload.max(Duration::from_secs(1)));
         let mut minute = tokio::time::interval(Duration::from_secs(60));
-        let checkpoints = tokio::spawn(checkpoints(self.service.clone()));
         let mut silence = Silence::default();
         loop {
             tokio::select! {
@@ -197,7 +196,6 @@ impl Running {
                 }
             }
         }
-        checkpoints.abort();
         self.end().await;
     }
 
@@ -299,18 +297,6 @@ impl Service {
         tracing::error!(error, "the rules are kept as they were");
         self.metrics.failed_reloads.inc();
         self.loaded.write().unwrap_or_else(PoisonError::into_inner).problem = Some(error.to_owned());
-    }
-}
-
-/// Moves what was committed into the database's file, often and a little at a time.
-async fn checkpoints(service: Arc<Service>) {
-    let mut second = tokio::time::interval(Duration::from_secs(1));
-    second.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        second.tick().await;
-        if let Err(error) = service.state.checkpoint().await {
-            tracing::debug!(%error, "the database's journal is not taken over yet");
-        }
     }
 }
 

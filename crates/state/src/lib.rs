@@ -93,8 +93,7 @@ impl State {
                             "PRAGMA synchronous = FULL",
                             // Of rows that come in no order, many lie on pages that were just in use.
                             "PRAGMA cache_size = -16384",
-                            // Those who commit do not wait for this, as long as `State::checkpoint` is called.
-                            "PRAGMA wal_autocheckpoint = 20000",
+                            "PRAGMA wal_autocheckpoint = 4000",
                         ] {
                             sqlx::query(pragma).execute(&mut *connection).await?;
                         }
@@ -178,19 +177,6 @@ impl State {
         }
         transaction.commit().await.map_err(|error| self.failed(error))?;
         Ok(gone)
-    }
-
-    /// Takes what was committed over into the database's file (SQLite), beside those who write. Called now and then, it keeps
-    /// a commit from having to do it.
-    ///
-    /// # Errors
-    /// When the file cannot be written.
-    pub async fn checkpoint(&self) -> Result<(), StateError> {
-        if !self.is_sqlite() {
-            return Ok(());
-        }
-        let done = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(&self.pool).await;
-        done.map(drop).map_err(|error| self.failed(error))
     }
 
     /// Closes all connections.
