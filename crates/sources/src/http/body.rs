@@ -38,6 +38,7 @@ pub(crate) async fn take<'s>(shared: &'s Shared, headers: &HeaderMap, body: Body
     let limit = shared.options.max_body;
     let told = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if told.is_some_and(|length| length > limit) {
+        pass_over(shared, body).await;
         return Err(Fault::TooLong);
     }
     // What a client says of the length only decides how much memory is set aside; what comes is counted.
@@ -57,11 +58,28 @@ pub(crate) async fn take<'s>(shared: &'s Shared, headers: &HeaderMap, body: Body
         };
         length += piece.len() as u64;
         if length > limit {
+            pass_over(shared, Body::from_stream(stream)).await;
             return Err(Fault::TooLong);
         }
         taken.add(&piece).map_err(|error| Fault::Refused(crate::Refused::Unwritable(error.to_string())))?;
     }
     Ok(taken)
+}
+
+/// How much of a body that is too long is still taken off the wire.
+const PASSED_OVER: usize = 256 << 20;
+
+/// Reads on without keeping anything: a client that is still sending when it is answered sees a broken connection instead of
+/// the answer.
+async fn pass_over(shared: &Shared, body: Body) {
+    let mut stream = body.into_data_stream();
+    let mut passed = 0;
+    while let Ok(Some(Ok(piece))) = tokio::time::timeout(shared.options.body_timeout, stream.next()).await {
+        passed += piece.len();
+        if passed > PASSED_OVER {
+            return;
+        }
+    }
 }
 
 /// Takes in a body, unpacked and whole.
