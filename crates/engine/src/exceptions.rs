@@ -259,8 +259,7 @@ pub(crate) struct Fields<'r>(pub(crate) &'r ResultRow);
 
 impl Row for Fields<'_> {
     fn get(&self, field: &FieldPath) -> Value {
-        let FieldPath::Flat(name) = field else { return Value::Absent };
-        let found = self.0.fields.iter().find(|(known, _)| known.as_str() == &**name);
+        let found = self.0.fields.iter().find(|(known, _)| field.is_column(known));
         found.map(|(_, value)| value.clone()).unwrap_or_default()
     }
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use masthead_ir::Value;
 use masthead_ir::finding::{Entity, Finding, RuleRef};
-use masthead_ir::pipeline::{Pipeline, Stage};
+use masthead_ir::pipeline::{CorrelationKind, Pipeline, Stage};
 use masthead_ir::rule::{EntityRole, EntityTemplate, Kind, Rule, Severity};
 use masthead_ir::time::Micros;
 use masthead_query::ResultRow;
@@ -35,9 +35,18 @@ pub(crate) fn finding_id(parts: &[&str]) -> String {
 /// end up with; none if there is no aggregation or one of them does not reach the result.
 pub(crate) fn key_fields(pipeline: &Pipeline) -> Option<Vec<String>> {
     let mut keys: Option<Vec<String>> = None;
+    // A correlation without group fields is about all events: what it finds goes on whatever its fields are.
+    let mut correlated = false;
     for stage in &pipeline.stages {
         match stage {
-            Stage::Aggregate(aggregation) => keys = Some(aggregation.by.clone()),
+            Stage::Aggregate(aggregation) => (keys, correlated) = (Some(aggregation.by.clone()), false),
+            Stage::Correlate(correlation) => {
+                let fields = match &correlation.kind {
+                    CorrelationKind::New { fields } => fields,
+                    _ => &correlation.by,
+                };
+                (keys, correlated) = (Some(fields.clone()), true);
+            }
             Stage::Rename(pairs) => {
                 for (from, to) in pairs {
                     for key in keys.iter_mut().flatten() {
@@ -51,7 +60,7 @@ pub(crate) fn key_fields(pipeline: &Pipeline) -> Option<Vec<String>> {
             _ => {}
         }
     }
-    keys.filter(|keys| !keys.is_empty())
+    keys.filter(|keys| correlated || !keys.is_empty())
 }
 
 fn renamed(name: &str, from: &str, to: &str) -> Option<String> {

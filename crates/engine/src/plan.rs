@@ -204,7 +204,7 @@ impl Builder {
         for demand in demands {
             if let Demand::Fields(names) = demand {
                 let of_event = names.iter().filter(|name| !ENVELOPE_FIELDS.contains(&name.as_str()));
-                wanted.extend(of_event.map(FieldPath::flat));
+                wanted.extend(of_event.map(|name| FieldPath::of_column(name)));
             }
         }
         let order = tables::order(&self.pipelines);

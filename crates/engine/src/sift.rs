@@ -140,8 +140,11 @@ impl Sifter {
                 let row = plan.wanted.project(json, &mut self.wanted)?;
                 for name in names {
                     let value = own(name).unwrap_or_else(|| {
-                        let slot = plan.wanted.slot(&FieldPath::flat(name));
-                        Value::list(slot.into_iter().flat_map(|slot| row.values(slot)).map(|v| Value::text(v.text)))
+                        let path = FieldPath::of_column(name);
+                        let slot = plan.wanted.slot(&path);
+                        let null = |kind: Kind| kind == Kind::Null && matches!(path, FieldPath::Dotted(_));
+                        let values = slot.into_iter().flat_map(|slot| row.values(slot)).filter(|v| !null(v.kind));
+                        Value::list(values.map(|v| Value::text(v.text)))
                     });
                     values.push((name.as_str().into(), value));
                 }

@@ -7,7 +7,7 @@
 use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 
-pub use masthead_event::FieldPath;
+pub use masthead_event::path::{DOTTED_COLUMN, FieldPath};
 
 use crate::pattern::{Differs, Pattern};
 use crate::value::Value;
@@ -114,6 +114,7 @@ impl Expr {
         let all = |parts: Vec<Expr>| parts.into_iter().map(|part| part.map_text(change)).collect();
         let field_of = |field: FieldPath| match field {
             FieldPath::Flat(name) => FieldPath::flat(change(&name)),
+            FieldPath::Dotted(name) => FieldPath::dotted(change(&name)),
             keys @ FieldPath::Keys(_) => keys,
         };
         match self {

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::expr::Expr;
-use crate::time::TimeRange;
+use crate::time::{Micros, TimeRange};
 
 /// A source and its stages.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -53,6 +53,31 @@ pub struct MetricsSource {
     pub span: Option<f64>,
     /// A time range of its own, instead of the rule's window.
     pub range: Option<TimeRange>,
+}
+
+impl Pipeline {
+    /// How long after its last event what a correlation found goes on; none if there is none.
+    pub fn correlation_reach(&self) -> Option<Micros> {
+        let reaches = self.stages.iter().filter_map(|stage| match stage {
+            Stage::Correlate(correlation) => Some(correlation.reach()),
+            _ => None,
+        });
+        reaches.max()
+    }
+
+    /// How long a time its correlations look at, in microseconds; none if it has none.
+    pub fn correlation_span(&self) -> Option<Micros> {
+        let spans = self.stages.iter().filter_map(|stage| match stage {
+            Stage::Correlate(correlation) => Some(match &correlation.kind {
+                CorrelationKind::Periods { of, .. } => correlation.within.saturating_mul(i64::from(*of) + 1),
+                CorrelationKind::New { .. } => correlation.within,
+                // So that what goes on is seen whole while it does.
+                _ => correlation.within.saturating_mul(2),
+            }),
+            _ => None,
+        });
+        spans.max()
+    }
 }
 
 /// One step of a pipeline.
@@ -266,6 +291,8 @@ pub enum Stage {
         /// Whether the test is negated.
         negated: bool,
     },
+    /// Looks for what belongs together in time.
+    Correlate(Correlation),
     /// Writes rows to a lookup table and passes them on.
     WriteTable {
         /// Its name.
@@ -273,6 +300,98 @@ pub enum Stage {
         /// Whether they are added to what is there.
         append: bool,
     },
+}
+
+/// Looks for events that belong together in time. Rows without a time are passed over.
+///
+/// What is found becomes one row: the group fields, the results of `kind`, and every other column with the distinct values
+/// that the events behind it have, at most [`MAX_CORRELATED_VALUES`]. What is found again for the same group before `within`
+/// has passed since its last event goes on: it is one row.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Correlation {
+    /// What is looked for.
+    pub kind: CorrelationKind,
+    /// Events belong together only if they have the same values in these fields. A row that lacks one takes no part. A
+    /// field of several values counts once for each.
+    pub by: Vec<String>,
+    /// How far the first and the last event may lie apart, in microseconds.
+    pub within: Micros,
+}
+
+impl Correlation {
+    /// How long after its last event something that is found again is the same, in microseconds.
+    pub fn reach(&self) -> Micros {
+        match &self.kind {
+            CorrelationKind::Periods { of, .. } => self.within.saturating_mul(i64::from(*of)),
+            _ => self.within,
+        }
+    }
+}
+
+/// How many distinct values of a column a correlated row has.
+pub const MAX_CORRELATED_VALUES: usize = 20;
+
+/// What a [`Correlation`] looks for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum CorrelationKind {
+    /// Aggregates over the events of a sliding window meet a condition.
+    Threshold {
+        /// What is computed over the window that ends with each event.
+        aggregates: Vec<Aggregate>,
+        /// What it must meet: an expression over the results and group fields.
+        condition: Expr,
+    },
+    /// An event for each step (Sigma, temporal and temporal_ordered; EQL, sequence).
+    Steps {
+        /// The steps.
+        steps: Vec<Step>,
+        /// Whether they must come in this order. Of one moment, the order in which events were read counts.
+        ordered: bool,
+        /// An event that ends what has begun: what is not complete by then is dropped.
+        until: Option<Expr>,
+    },
+    /// A combination of values that no event had for `within` before (Elastic, new terms). The first event of all has a new
+    /// combination.
+    New {
+        /// The fields of the combination. One of several values makes a combination of each.
+        fields: Vec<String>,
+    },
+    /// An aggregate over periods, aligned to midnight UTC, breaches a condition in `breaches` of the last `of` periods
+    /// (CloudWatch, alarms). `within` is the length of a period.
+    Periods {
+        /// What is computed over each period.
+        aggregate: Aggregate,
+        /// What breaches: an expression over the result.
+        condition: Expr,
+        /// How many periods must breach.
+        breaches: u32,
+        /// Of how many.
+        of: u32,
+        /// What a period without events counts as.
+        missing: MissingPeriod,
+    },
+}
+
+/// One step of [`CorrelationKind::Steps`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// Which rows are such a step.
+    pub filter: Expr,
+    /// The fields that hold the values of the group here; empty: those of the correlation. As many as those.
+    pub by: Vec<String>,
+}
+
+/// What a period without events counts as (CloudWatch User Guide, "Configuring how CloudWatch alarms treat missing data").
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MissingPeriod {
+    /// As breaching.
+    Breaching,
+    /// As not breaching.
+    NotBreaching,
+    /// The alarm stays as it was.
+    Ignore,
+    /// As if it were not there: the periods before it are looked at instead.
+    Missing,
 }
 
 /// A body that is compiled once its names are known.

@@ -66,6 +66,8 @@ pub trait SlotSource {
 pub(crate) enum Source {
     /// A slot of a flat name, whose values are all text.
     Flat(usize),
+    /// A slot of a dotted name: text, and nothing for null.
+    Dotted(usize),
     /// A slot of a walk by keys, whose values keep their type.
     Keys(usize),
     /// The envelope.
@@ -109,6 +111,7 @@ impl Sources {
         let slot = self.fields.len();
         let source = match path {
             FieldPath::Keys(_) => Source::Keys(slot),
+            FieldPath::Dotted(_) => Source::Dotted(slot),
             FieldPath::Flat(name) => match &**name {
                 "source" => Source::Envelope(EnvelopeField::Source),
                 "sourcetype" => Source::Envelope(EnvelopeField::Sourcetype),
@@ -120,7 +123,7 @@ impl Sources {
                 _ => Source::Flat(slot),
             },
         };
-        if matches!(source, Source::Flat(_) | Source::Keys(_)) {
+        if matches!(source, Source::Flat(_) | Source::Dotted(_) | Source::Keys(_)) {
             self.fields.push(path.clone());
         }
         self.sources.push(source);
@@ -154,6 +157,11 @@ impl Sources {
             Some(Source::Envelope(field)) => row.envelope(*field).into_iter().for_each(text),
             Some(Source::Raw) => text(&String::from_utf8_lossy(row.raw())),
             Some(Source::Flat(slot)) => row.values(*slot, &mut |_, value| text(value)),
+            Some(Source::Dotted(slot)) => row.values(*slot, &mut |kind, value| {
+                if kind != SlotKind::Null {
+                    text(value);
+                }
+            }),
             Some(Source::Keys(slot)) => row.values(*slot, &mut |kind, text| match kind {
                 SlotKind::String => f(SourceValue { kind, text, typed: None }),
                 SlotKind::Null => {}

@@ -58,6 +58,10 @@ impl Row for Event {
                 "_raw" => Value::text(String::from_utf8_lossy(&self.raw)),
                 _ => Value::list(values.map(|(_, text)| Value::text(text))),
             },
+            FieldPath::Dotted(_) => {
+                let values = values.filter(|(kind, _)| *kind != SlotKind::Null);
+                Value::list(values.map(|(_, text)| Value::text(text)))
+            }
             FieldPath::Keys(_) => Value::list(values.map(|(kind, text)| match kind {
                 SlotKind::String => Value::text(text),
                 SlotKind::Null => Value::Absent,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use masthead_ir::expr::{Expr, FieldPath};
-use masthead_ir::pipeline::{AggregateInput, Aggregation, Pipeline, Source, Stage};
+use masthead_ir::pipeline::{AggregateInput, Aggregation, CorrelationKind, Pipeline, Source, Stage};
 use masthead_ir::time::TimeRange;
 
 use crate::names::{has_star, matches, substitute};
@@ -77,15 +77,17 @@ fn needed_before(stages: &[Stage], after: Demand) -> Demand {
 }
 
 fn fields_of(expr: &Expr) -> impl Iterator<Item = String> {
-    expr.fields().into_iter().filter_map(|field| match field {
-        FieldPath::Flat(name) => Some(name.to_string()),
-        FieldPath::Keys(_) => None,
-    })
+    let names: Vec<String> = expr.fields().iter().filter_map(FieldPath::column).map(|name| name.into_owned()).collect();
+    names.into_iter()
 }
 
 fn of_aggregation(aggregation: &Aggregation, mut need: Demand) -> Demand {
     need.add(aggregation.by.iter().cloned());
-    for aggregate in &aggregation.aggregates {
+    of_aggregates(&aggregation.aggregates, need)
+}
+
+fn of_aggregates(aggregates: &[masthead_ir::pipeline::Aggregate], mut need: Demand) -> Demand {
+    for aggregate in aggregates {
         match &aggregate.input {
             AggregateInput::Rows => {}
             AggregateInput::Field(name) if has_star(name) => return Demand::All,
@@ -151,6 +153,30 @@ fn before(stage: &Stage, mut need: Demand) -> Demand {
         }
         Stage::Lookup(lookup) => need.add(lookup.keys.iter().map(|(_, field)| field.clone())),
         Stage::Join { keys, .. } if !keys.is_empty() => need.add(keys.iter().cloned()),
+        Stage::Correlate(correlation) => {
+            let exprs: Vec<&Expr> = match &correlation.kind {
+                CorrelationKind::Threshold { aggregates, .. } => {
+                    aggregates.iter().for_each(|aggregate| need.remove(&aggregate.name));
+                    need = of_aggregates(aggregates, need);
+                    Vec::new()
+                }
+                CorrelationKind::Steps { steps, until, .. } => {
+                    need.add(steps.iter().flat_map(|step| step.by.iter().cloned()));
+                    steps.iter().map(|step| &step.filter).chain(until).collect()
+                }
+                CorrelationKind::New { fields } => {
+                    need.add(fields.iter().cloned());
+                    Vec::new()
+                }
+                CorrelationKind::Periods { aggregate, .. } => {
+                    need.remove(&aggregate.name);
+                    need = of_aggregates(std::slice::from_ref(aggregate), need);
+                    Vec::new()
+                }
+            };
+            need.add(exprs.into_iter().flat_map(fields_of));
+            need.add(correlation.by.iter().cloned());
+        }
         Stage::AppendPipe(stages) => {
             let inner = needed_before(stages, need.clone());
             match inner {

@@ -12,6 +12,7 @@ use datafusion::arrow::array::{
 use datafusion::arrow::datatypes::{DataType, Field, Float64Type, Int64Type};
 use masthead_ir::Value;
 use masthead_ir::eval::number;
+use masthead_ir::expr::DOTTED_COLUMN;
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -46,7 +47,7 @@ impl Kind {
     pub(crate) fn of_field(name: &str) -> Kind {
         match name {
             "_time" => Kind::Float,
-            _ if name.contains("{}") => Kind::List,
+            _ if name.contains("{}") || name.starts_with(DOTTED_COLUMN) => Kind::List,
             _ => Kind::Text,
         }
     }

@@ -8,6 +8,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod accumulate;
+mod correlate;
 mod demand;
 mod flow;
 mod geoip;

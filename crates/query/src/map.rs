@@ -325,7 +325,7 @@ fn expr_kind(expr: &Expr, of: &dyn Fn(&str) -> Kind) -> Kind {
         Expr::Literal(Value::Int(_)) => Kind::Int,
         Expr::Literal(Value::Float(_)) => Kind::Float,
         Expr::Literal(Value::List(_)) => Kind::List,
-        Expr::Field(FieldPath::Flat(name)) => of(name),
+        Expr::Field(field) => field.column().map_or(Kind::Text, |name| of(&name)),
         Expr::Arith { op: ArithOp::Concat, .. } => Kind::Text,
         Expr::Arith { op: ArithOp::Add, left, right } => {
             let numeric = |side: &Expr| matches!(expr_kind(side, of), Kind::Int | Kind::Float);

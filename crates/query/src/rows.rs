@@ -170,8 +170,7 @@ pub(crate) struct RecordRow<'a> {
 
 impl Row for RecordRow<'_> {
     fn get(&self, field: &FieldPath) -> Value {
-        let FieldPath::Flat(name) = field else { return Value::Absent };
-        let index = self.columns.iter().position(|column| column.name == **name);
+        let index = self.columns.iter().position(|column| field.is_column(&column.name));
         index.and_then(|index| self.values.get(index)).cloned().unwrap_or_default()
     }
 }

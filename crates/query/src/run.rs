@@ -465,6 +465,9 @@ impl<'r> Run<'r> {
                 let right = self.inner(right)?;
                 row_stages::semi_join(&mut rows, &right, *negated);
             }
+            Stage::Correlate(correlation) => {
+                rows = crate::correlate::correlate(rows, correlation, context).map_err(plan)?;
+            }
             Stage::WriteTable { name, append } => {
                 self.output.written.push((name.clone(), table_of(name, &rows), *append))
             }
@@ -590,6 +593,7 @@ fn is_relational(stage: &Stage) -> bool {
             | Stage::Append(_)
             | Stage::AppendPipe(_)
             | Stage::SemiJoin { .. }
+            | Stage::Correlate(_)
             | Stage::WriteTable { .. }
     )
 }

@@ -147,8 +147,7 @@ struct BatchRow<'a> {
 
 impl Row for BatchRow<'_> {
     fn get(&self, field: &FieldPath) -> Value {
-        let FieldPath::Flat(name) = field else { return Value::Absent };
-        let index = self.names.iter().position(|column| *column == **name);
+        let index = self.names.iter().position(|column| field.is_column(column));
         index.and_then(|index| self.readers.get(index)).map_or(Value::Absent, |reader| reader.value(self.row))
     }
 }

@@ -33,6 +33,8 @@ pub(super) struct LivePipeline {
     form: Form,
     choice: WindowChoice,
     span: Micros,
+    /// Rows of one key belong to one finding if less than this lies between their last events.
+    reach: Micros,
     waiting: Vec<Vec<Waiting>>,
     /// Kept rows that are not in the grouping yet: it takes them when it is looked at.
     fresh: Vec<Input>,
@@ -81,7 +83,8 @@ const PIECES: usize = 48;
 impl LivePipeline {
     pub(super) fn new(rule: &PipelineRule, choice: WindowChoice, default_span: Micros) -> LivePipeline {
         let form = if rule.silent { Form::Scheduled } else { rule.form };
-        let span = rule.windows.as_ref().and_then(crate::windows::Windows::span).unwrap_or(default_span);
+        let span = rule.windows.as_ref().and_then(crate::windows::Windows::span);
+        let span = span.or_else(|| rule.pipeline.correlation_span()).unwrap_or(default_span);
         // What has no schedule can only run as events come.
         let choice = if rule.windows.is_none() { WindowChoice::Live } else { choice };
         let grouping = (choice == WindowChoice::Live).then(|| Incremental::new(&rule.pipeline, span)).flatten();
@@ -90,6 +93,7 @@ impl LivePipeline {
             form,
             choice,
             span,
+            reach: rule.pipeline.correlation_reach().unwrap_or(span),
             waiting: rule.sources.iter().map(|_| Vec::new()).collect(),
             fresh: Vec::new(),
             rows: rule.sources.iter().map(|source| WindowRows::new(&source.demand)).collect(),
@@ -244,7 +248,7 @@ impl LivePipeline {
     /// when it was looked at.
     fn stretch(&self, row: &ResultRow, end: Micros) -> Stretch {
         let until = row.last.map_or(end, |last| last + 1);
-        Stretch { from: until.saturating_sub(self.span), until }
+        Stretch { from: until.saturating_sub(self.reach), until }
     }
 
     fn keep_waiting(&mut self, pending: &mut Pending) -> Result<Vec<Option<Input>>, String> {

@@ -40,7 +40,7 @@ enum Rest {
 /// Compiles `paths`, whose indices are the slots.
 pub(super) fn compile(paths: &[FieldPath]) -> Vec<State> {
     let root = (0u32..).zip(paths).map(|(slot, path)| match path {
-        FieldPath::Flat(_) => Rest::Whole { slot },
+        FieldPath::Flat(_) | FieldPath::Dotted(_) => Rest::Whole { slot },
         FieldPath::Keys(_) => Rest::Keys { slot, from: 0 },
     });
     let mut builder = Builder { paths, numbers: HashMap::new(), waiting: Vec::new() };
@@ -87,6 +87,10 @@ impl Builder<'_> {
                 }
                 Rest::Flat { slot, from } => {
                     let name = self.name(slot);
+                    if self.is_dotted(slot) {
+                        // Arrays are passed through, however deep.
+                        elements.push(Rest::Flat { slot, from });
+                    }
                     let rest = &name[from..];
                     if rest.is_empty() {
                         flat.push(slot);
@@ -137,9 +141,13 @@ impl Builder<'_> {
 
     fn name(&self, slot: u32) -> &str {
         match self.paths.get(slot as usize) {
-            Some(FieldPath::Flat(name)) => name,
+            Some(FieldPath::Flat(name) | FieldPath::Dotted(name)) => name,
             _ => "",
         }
+    }
+
+    fn is_dotted(&self, slot: u32) -> bool {
+        matches!(self.paths.get(slot as usize), Some(FieldPath::Dotted(_)))
     }
 
     fn walk(&self, slot: u32) -> &[std::sync::Arc<str>] {

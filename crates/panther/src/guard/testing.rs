@@ -60,7 +60,7 @@ impl Row for Event<'_> {
     fn get(&self, field: &FieldPath) -> Value {
         match field {
             FieldPath::Flat(name) if &**name == super::LOG_TYPE_FIELD => Value::text(self.log_type),
-            FieldPath::Flat(_) => Value::Absent,
+            FieldPath::Flat(_) | FieldPath::Dotted(_) => Value::Absent,
             FieldPath::Keys(keys) => {
                 let mut at = Some(self.event);
                 for key in keys.iter() {

@@ -1,0 +1,206 @@
+//! Correlation: what belongs together in time ([`masthead_ir::pipeline::Correlation`]).
+
+mod periods;
+mod sliding;
+mod steps;
+
+use std::collections::{BTreeMap, HashMap};
+
+use masthead_ir::Value;
+use masthead_ir::eval::Context;
+use masthead_ir::pipeline::{Correlation, CorrelationKind, MAX_CORRELATED_VALUES};
+use masthead_ir::time::Micros;
+
+use crate::kind::{Kind, text_of};
+use crate::row_stages::{distinct_combinations, texts};
+use crate::rows::{Column, Origin, Record, Rows};
+
+/// The rows of one group, in the order of time.
+struct Group {
+    key: Vec<Value>,
+    /// Indices of records.
+    rows: Vec<usize>,
+}
+
+/// What was found in one group.
+struct Found {
+    /// Indices of the records behind it, ascending; of what goes on those that are new.
+    rows: Vec<usize>,
+    /// How many events there are in the window that it was found in.
+    weight: usize,
+    /// The results of the correlation.
+    results: Vec<Value>,
+    /// When it was found: the time of the event that completed it.
+    last: Micros,
+    /// The beginning of the time that it is about.
+    first: Micros,
+}
+
+/// Correlates rows. They are put in the order of time first; what has no time is left out.
+///
+/// # Errors
+/// When an expression cannot be compiled.
+pub(crate) fn correlate(mut rows: Rows, correlation: &Correlation, context: Context) -> Result<Rows, String> {
+    rows.records.retain(|record| record.origin.last.is_some());
+    rows.records.sort_by(|a, b| (a.origin.last, &a.origin.ids).cmp(&(b.origin.last, &b.origin.ids)));
+    let (names, kinds) = result_columns(correlation);
+    let mut found: Vec<(Vec<Value>, Found)> = Vec::new();
+    match &correlation.kind {
+        CorrelationKind::Threshold { aggregates, condition } => {
+            let mut windows = sliding::Windows::new(&rows, aggregates, condition, &correlation.by, context)?;
+            for group in groups(&rows, &correlation.by) {
+                let all = windows.find(&rows, &group, correlation.within);
+                found.extend(together(all, correlation).into_iter().map(|one| (group.key.clone(), one)));
+            }
+        }
+        CorrelationKind::Steps { steps, ordered, until } => {
+            let search = steps::Search::new(&rows, correlation, steps, until.as_ref(), context)?;
+            for (key, all) in search.find(&rows, *ordered) {
+                found.extend(together(all, correlation).into_iter().map(|one| (key.clone(), one)));
+            }
+        }
+        CorrelationKind::New { fields } => {
+            let by = correlation.by.len();
+            let all: Vec<String> = correlation.by.iter().chain(fields).cloned().collect();
+            for group in groups(&rows, &all) {
+                for one in first_seen(&rows, &group, correlation.within) {
+                    let results = group.key.get(by..).unwrap_or_default().to_vec();
+                    let key = group.key.get(..by).unwrap_or_default().to_vec();
+                    found.push((key, Found { results, ..one }));
+                }
+            }
+        }
+        CorrelationKind::Periods { aggregate, condition, breaches, of, missing } => {
+            let mut periods = periods::Periods::new(&rows, aggregate, condition, &correlation.by, context)?;
+            let rule = periods::Alarm { breaches: *breaches, of: *of, missing: *missing };
+            for group in groups(&rows, &correlation.by) {
+                let all = periods.find(&rows, &group, correlation.within, rule);
+                found.extend(all.into_iter().map(|one| (group.key.clone(), one)));
+            }
+        }
+    }
+    found.sort_by(|a, b| (a.1.last, texts(&a.0)).cmp(&(b.1.last, texts(&b.0))));
+    Ok(result_rows(&rows, correlation, &names, &kinds, found))
+}
+
+/// The names of results, and their kinds.
+fn result_columns(correlation: &Correlation) -> (Vec<String>, Vec<Kind>) {
+    let kind =
+        |aggregate: &masthead_ir::pipeline::Aggregate| crate::accumulate::result_kind(aggregate.func, Kind::Text);
+    match &correlation.kind {
+        CorrelationKind::Threshold { aggregates, .. } => {
+            (aggregates.iter().map(|a| a.name.clone()).collect(), aggregates.iter().map(kind).collect())
+        }
+        CorrelationKind::Periods { aggregate, .. } => (vec![aggregate.name.clone()], vec![kind(aggregate)]),
+        CorrelationKind::Steps { .. } => (Vec::new(), Vec::new()),
+        CorrelationKind::New { fields } => (fields.clone(), vec![Kind::Text; fields.len()]),
+    }
+}
+
+/// Rows by the values of some fields, in the order of their first row. A row with several values in a field is in several
+/// groups; one that lacks a field is in none.
+fn groups(rows: &Rows, by: &[String]) -> Vec<Group> {
+    let at: Vec<Option<usize>> = by.iter().map(|field| rows.index(field)).collect();
+    let mut numbers: HashMap<Vec<String>, usize> = HashMap::new();
+    let mut groups: Vec<Group> = Vec::new();
+    for (index, record) in rows.records.iter().enumerate() {
+        let Some(key) = rows.key(record, &at) else { continue };
+        for combination in distinct_combinations(&key, true) {
+            let number = *numbers.entry(texts(&combination)).or_insert_with(|| {
+                groups.push(Group { key: combination, rows: Vec::new() });
+                groups.len() - 1
+            });
+            if let Some(group) = groups.get_mut(number) {
+                group.rows.push(index);
+            }
+        }
+    }
+    groups
+}
+
+fn time(rows: &Rows, index: usize) -> Micros {
+    rows.records.get(index).and_then(|record| record.origin.last).unwrap_or_default()
+}
+
+/// Joins what was found in one group and goes on, in the order of time. Of the results those of most rows count.
+fn together(found: Vec<Found>, correlation: &Correlation) -> Vec<Found> {
+    let mut joined: Vec<(Found, usize)> = Vec::new();
+    for one in found {
+        match joined.last_mut() {
+            Some((last, most)) if one.last - last.last < correlation.reach() => {
+                if one.weight >= *most {
+                    (*most, last.results) = (one.weight, one.results);
+                }
+                // Both are ascending, and the later one begins inside of the earlier or after it.
+                let end = last.rows.last().copied().unwrap_or_default();
+                let fresh = one.rows.into_iter().filter(|row| *row > end || last.rows.binary_search(row).is_err());
+                let mut rows: Vec<usize> = fresh.collect();
+                last.rows.append(&mut rows);
+                last.rows.sort_unstable();
+                last.last = one.last;
+                last.first = last.first.min(one.first);
+            }
+            _ => {
+                let most = one.weight;
+                joined.push((one, most));
+            }
+        }
+    }
+    joined.into_iter().map(|(found, _)| found).collect()
+}
+
+/// The events of a group that has none in the `within` before them.
+fn first_seen(rows: &Rows, group: &Group, within: Micros) -> Vec<Found> {
+    let mut found = Vec::new();
+    let mut before: Option<Micros> = None;
+    for &index in &group.rows {
+        let now = time(rows, index);
+        if before.is_none_or(|before| now - before > within) {
+            found.push(Found { rows: vec![index], weight: 1, results: Vec::new(), last: now, first: now });
+        }
+        before = Some(now);
+    }
+    found
+}
+
+/// One row for each that was found: group fields, results, and the values of all other columns.
+fn result_rows(
+    rows: &Rows,
+    correlation: &Correlation,
+    names: &[String],
+    kinds: &[Kind],
+    found: Vec<(Vec<Value>, Found)>,
+) -> Rows {
+    let own = |name: &String| correlation.by.contains(name) || names.contains(name) || name == "_time";
+    let others: Vec<usize> = (0..rows.columns.len()).filter(|at| !own(&rows.columns[*at].name)).collect();
+    let mut columns: Vec<Column> =
+        correlation.by.iter().map(|name| Column { name: name.clone(), kind: Kind::Text }).collect();
+    columns.extend(names.iter().zip(kinds).map(|(name, kind)| Column { name: name.clone(), kind: *kind }));
+    columns.push(Column { name: "_time".to_owned(), kind: Kind::Float });
+    columns.extend(others.iter().map(|at| Column { name: rows.columns[*at].name.clone(), kind: Kind::List }));
+    let records = found.into_iter().map(|(key, one)| {
+        let mut origin = Origin::default();
+        one.rows.iter().filter_map(|row| rows.records.get(*row)).for_each(|record| origin.add(&record.origin));
+        origin.first = Some(origin.first.map_or(one.first, |first| first.min(one.first)));
+        let mut values: Vec<Value> = key;
+        values.extend(one.results);
+        values.push(origin.last.map_or(Value::Absent, |last| Value::Float(last as f64 / 1e6)));
+        values.extend(others.iter().map(|at| distinct(rows, &one.rows, *at)));
+        Record { values, origin }
+    });
+    Rows { records: records.collect(), columns }
+}
+
+/// The distinct values of a column in some rows, in the order of rows.
+fn distinct(rows: &Rows, of: &[usize], at: usize) -> Value {
+    let mut seen: BTreeMap<String, ()> = BTreeMap::new();
+    let mut values = Vec::new();
+    for record in of.iter().filter_map(|row| rows.records.get(*row)) {
+        for text in record.values.get(at).into_iter().flat_map(Value::members).filter_map(text_of) {
+            if values.len() < MAX_CORRELATED_VALUES && seen.insert(text.clone(), ()).is_none() {
+                values.push(Value::text(text));
+            }
+        }
+    }
+    Value::list(values)
+}
