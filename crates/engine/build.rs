@@ -31,7 +31,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
         let path = entry?.path();
         if path.is_dir() {
             collect(&path, files)?;
-        } else if path.extension().is_some_and(|e| ["yml", "yaml", "py", "csv"].iter().any(|k| e == *k)) {
+        } else if path.extension().is_some_and(|e| ["yml", "yaml", "toml", "py", "csv"].iter().any(|k| e == *k)) {
             files.push(path);
         }
     }

@@ -235,7 +235,11 @@ fn data_test(
 
 fn inline_test(rules: &RuleSet, compiled: &Compiled, options: &ScanOptions, event: &Json) -> Outcome {
     let folder = std::env::temp_dir().join(format!("masthead-test-{}.jsonl", std::process::id()));
-    std::fs::write(&folder, event.to_string()).map_err(|error| error.to_string())?;
+    let lines: String = match event {
+        Json::Array(events) => events.iter().map(|event| format!("{event}\n")).collect(),
+        one => one.to_string(),
+    };
+    std::fs::write(&folder, lines).map_err(|error| error.to_string())?;
     let fired = fires(&alone(rules, compiled), options, std::slice::from_ref(&folder), OriginOverride::default());
     let removed = std::fs::remove_file(&folder).map_err(|error| error.to_string());
     removed.and(fired.map(|fired| (fired, None)))

@@ -10,13 +10,14 @@ use crate::EngineError;
 use crate::builtin;
 use crate::options::RuleOptions;
 
-static FRONT_ENDS: [FrontEnd; 2] = [
+static FRONT_ENDS: [FrontEnd; 3] = [
     FrontEnd {
         dialect: &masthead_splunk::Splunk,
         codes: masthead_splunk::CODES,
         options: masthead_splunk::spl::OPTIONS,
     },
     FrontEnd { dialect: &masthead_panther::Panther, codes: masthead_panther::DIAGNOSTICS, options: &[] },
+    FrontEnd { dialect: &masthead_sigma::Sigma, codes: masthead_sigma::CODES, options: &[] },
 ];
 
 /// A front-end with what its users can look up.

@@ -41,6 +41,21 @@ pub struct Rule {
     pub tests: Vec<RuleTest>,
     /// Follow-up searches for the person who looks at a finding.
     pub drilldowns: Vec<Drilldown>,
+    /// What its author tells people beside the description.
+    pub guide: Guide,
+}
+
+/// What an author of a rule tells the people who read it and its findings.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Guide {
+    /// Addresses to read more.
+    pub references: Vec<String>,
+    /// What else may look like it.
+    pub false_positives: Vec<String>,
+    /// What to do about a finding.
+    pub next_steps: Vec<String>,
+    /// The level at which requests must be audited for the rule to see what it reads, as its author says.
+    pub audit_level: Option<String>,
 }
 
 /// What decides whether a rule fires.
@@ -248,7 +263,7 @@ pub struct RuleTest {
 /// Where a test's events come from.
 #[derive(Debug, Clone, PartialEq)]
 pub enum TestInput {
-    /// One event in the rule file.
+    /// One event in the rule file, or an array of them.
     Inline(serde_json::Value),
     /// Files or addresses of recorded events.
     Data(Vec<TestData>),

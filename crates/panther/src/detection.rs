@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use masthead_ir::diagnostic::{Diagnostic, Level};
 use masthead_ir::rule::{
-    Body, Compiled, FindingTemplate, Kind, Rule, RuleTest, Script, Severity, Status, TestInput, Trigger,
+    Body, Compiled, FindingTemplate, Guide, Kind, Rule, RuleTest, Script, Severity, Status, TestInput, Trigger,
 };
 use masthead_rulefile::{Corpus, Node, RuleFile};
 use serde_json::{Map, Value as Json, json};
@@ -103,6 +103,7 @@ fn read_rule(
     let mut tags = keys.texts("Tags");
     let attack = read_attack(keys);
     let reference = keys.text("Reference");
+    let runbook = keys.text("Runbook").map(str::to_owned);
     tags.extend(reference.map(str::to_owned));
     let config = json!({
         "rule_id": id,
@@ -110,7 +111,7 @@ fn read_rule(
         "severity": severity,
         "description": description,
         "reference": reference,
-        "runbook": keys.text("Runbook"),
+        "runbook": runbook,
         "destinations": keys.get("OutputIds").map(Node::to_json),
         "log_types": log_types,
         "summary": trigger.summary,
@@ -139,6 +140,11 @@ fn read_rule(
         body: Body::Script(script, trigger),
         tests,
         drilldowns: Vec::new(),
+        guide: Guide {
+            references: reference.map(str::to_owned).into_iter().collect(),
+            next_steps: runbook.into_iter().collect(),
+            ..Guide::default()
+        },
     })
 }
 

@@ -17,7 +17,7 @@ const MAX_FILE: u64 = 8 << 20;
 /// How far up the folders of shared content are looked for.
 const MAX_ANCESTORS: usize = 6;
 /// Which files are read.
-const EXTENSIONS: [&str; 5] = ["yml", "yaml", "py", "csv", "sql"];
+const EXTENSIONS: [&str; 6] = ["yml", "yaml", "toml", "py", "csv", "sql"];
 
 /// A rule file.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub struct RuleFile {
 /// What is in a rule file.
 #[derive(Debug)]
 pub enum Content {
-    /// YAML documents.
+    /// YAML documents, or the one document of a TOML file.
     Yaml(Vec<Node>),
     /// Text in another language, by the file's extension in lower case.
     Text(String),
@@ -65,6 +65,13 @@ impl RuleFile {
                 }
                 Err(error) => Content::Invalid(
                     Diagnostic::error("yaml-syntax", format!("this is no YAML: {}", error.message))
+                        .at(span(error.offset, error.offset)),
+                ),
+            },
+            (None, "toml") => match crate::toml::parse(&text) {
+                Ok(document) => Content::Yaml(vec![document]),
+                Err(error) => Content::Invalid(
+                    Diagnostic::error("toml-syntax", format!("this is no TOML: {}", error.message))
                         .at(span(error.offset, error.offset)),
                 ),
             },

@@ -47,6 +47,10 @@ pub(crate) enum Style {
     SingleQuoted,
     DoubleQuoted,
     Block,
+    /// Between three quotes of TOML; a line break behind the first ones is not part of the text.
+    Long {
+        escapes: bool,
+    },
     Collection,
 }
 
@@ -177,6 +181,10 @@ impl Node {
 /// Where the content of a scalar begins in its source.
 fn content_start(source: &str, style: Style) -> usize {
     match style {
+        Style::Long { .. } if source.len() > 3 => {
+            let rest = &source[3..];
+            3 + if rest.starts_with("\r\n") { 2 } else { rest.starts_with('\n').into() }
+        }
         Style::Block if source.starts_with(['|', '>']) => source.find('\n').map_or(source.len(), |at| at + 1),
         Style::SingleQuoted | Style::DoubleQuoted => source.starts_with(['\'', '"']).into(),
         _ => 0,
@@ -219,7 +227,8 @@ impl Align<'_> {
     /// The length of the escape that stands here.
     fn escape(&self) -> Option<usize> {
         let rest = self.source.get(self.at..)?;
-        if self.style != Style::DoubleQuoted || !rest.starts_with('\\') {
+        let escapes = matches!(self.style, Style::DoubleQuoted | Style::Long { escapes: true });
+        if !escapes || !rest.starts_with('\\') {
             return None;
         }
         let length = match rest[1..].chars().next()? {

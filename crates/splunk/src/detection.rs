@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use masthead_ir::rule::{Body, Compiled, Drilldown, FindingTemplate, Kind, Rule, Status};
+use masthead_ir::rule::{Body, Compiled, Drilldown, FindingTemplate, Guide, Kind, Rule, Status};
 use masthead_ir::{Diagnostic, Level};
 use masthead_rulefile::{Node, RuleFile, suggest};
 
@@ -64,6 +64,7 @@ pub(crate) fn detection(file: &RuleFile, node: &Node, shared: &SharedContent) ->
         body: Body::Pipeline(pipeline),
         tests,
         drilldowns,
+        guide: guide(node),
     });
     let rule = rule.map(Arc::new);
     let diagnostics = reader.diagnostics;
@@ -138,6 +139,15 @@ fn drilldowns(node: &Node, search: &str, reader: &mut Reader<'_>) -> Vec<Drilldo
         });
     }
     found
+}
+
+/// What the rule tells people: `references`, `known_false_positives`, `how_to_implement` is for whoever sets Splunk up.
+fn guide(node: &Node) -> Guide {
+    let texts = |key: &str| -> Vec<String> {
+        let texts = node.get(key).map(Node::texts).unwrap_or_default();
+        texts.into_iter().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()).collect()
+    };
+    Guide { references: texts("references"), false_positives: texts("known_false_positives"), ..Guide::default() }
 }
 
 /// Messages and entities that name fields which the results do not have.
