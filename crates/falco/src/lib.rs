@@ -13,10 +13,9 @@
 //! first`); with `rule_matching: all` it does what is done here. Nothing is implied about the stage of an event: the
 //! published rules ask for it themselves.
 //!
-//! What comparisons mean is told by [the condition module](crate#comparisons) below, and follows libsinsp (its
-//! `sinsp_filtercheck.cpp` and `filter_compare.cpp`).
-//!
 //! # Comparisons
+//!
+//! They follow libsinsp (`sinsp_filtercheck.cpp` and `filter_compare.cpp`).
 //!
 //! * A field that the event lacks makes every comparison false, `!=` too; `not` turns that into true. So `a != b` and
 //!   `not a = b` differ for an event without `a`.

@@ -49,10 +49,12 @@ pub(crate) fn compile(rule: &RuleItem, library: &Library, used: &mut BTreeSet<St
         return outcome(Status::Unsupported, diagnostics, None);
     }
     let severity = severity(rule, &mut diagnostics);
-    let (filter, unknown_fields_only) = filter(rule, library, used, &mut diagnostics);
+    let filter = filter(rule, library, used, &mut diagnostics);
     let output = Output::read(&rule.output);
     diagnostics.extend(output.faults.iter().cloned());
-    let faulty = diagnostics.iter().any(|fault| fault.level == Level::Error);
+    let mut errors = diagnostics.iter().filter(|fault| fault.level == Level::Error).peekable();
+    let faulty = errors.peek().is_some();
+    let unknown_fields_only = errors.all(|fault| fault.code == "falco-field");
     match (filter, severity) {
         (Some(filter), Some(severity)) if !faulty => {
             let status = if output.faults.is_empty() { Status::Runs } else { Status::Partial };
@@ -104,15 +106,15 @@ fn severity(rule: &RuleItem, diagnostics: &mut Vec<Diagnostic>) -> Option<Severi
     known.map(|(_, severity)| *severity)
 }
 
-/// What an event must pass, and whether unknown fields are all that is wrong.
+/// What an event must pass.
 fn filter(
     rule: &RuleItem,
     library: &Library,
     used: &mut BTreeSet<String>,
     diagnostics: &mut Vec<Diagnostic>,
-) -> (Option<Expr>, bool) {
+) -> Option<Expr> {
     if rule.condition.text.is_empty() && diagnostics.iter().any(|fault| fault.level == Level::Error) {
-        return (None, false);
+        return None;
     }
     let mut lowering = Lowering::new(library);
     let mut parts = vec![lowering.text(&rule.condition)];
@@ -129,19 +131,17 @@ fn filter(
             }
         }
     }
-    let mut errors = lowering.diagnostics.iter().filter(|fault| fault.level == Level::Error).peekable();
-    let unknown_fields_only = errors.peek().is_some() && errors.all(|fault| fault.code == "falco-field");
     used.append(&mut lowering.used);
     diagnostics.append(&mut lowering.diagnostics);
-    let Some(mut parts) = parts.into_iter().collect::<Option<Vec<Expr>>>() else { return (None, unknown_fields_only) };
+    let mut parts = parts.into_iter().collect::<Option<Vec<Expr>>>()?;
     let filter = if parts.len() == 1 { parts.swap_remove(0) } else { Expr::And(parts) };
     if let Err(error) = Program::compile(&filter) {
         let mut fault = Diagnostic::error("falco-condition", format!("the condition cannot be run: {error}"));
         fault.span = rule.condition.span(0..rule.condition.text.len());
         diagnostics.push(fault);
-        return (None, false);
+        return None;
     }
-    (Some(filter), false)
+    Some(filter)
 }
 
 fn assembled(rule: &RuleItem, filter: Expr, severity: Severity, output: &Output) -> Rule {

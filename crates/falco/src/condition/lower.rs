@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use masthead_ir::eval::regex::CompiledRegex;
 use masthead_ir::expr::{CompareOp, Func};
 use masthead_ir::pattern::{Differs, Pattern};
 use masthead_ir::{Diagnostic, Expr, Span, Value};
@@ -146,6 +147,7 @@ impl<'l> Lowering<'l> {
         self.count(locate(check.field.at.clone()))?;
         let access = self.access(&check.field, locate)?;
         self.allowed(check, &access, locate)?;
+        self.regular(check, locate)?;
         let values = self.values(check, locate)?;
         let lowered = compare(&access, check.operator, &values);
         if lowered.is_none() {
@@ -182,6 +184,14 @@ impl<'l> Lowering<'l> {
             _ => return Some(()),
         };
         self.fault("falco-operator", message, locate(check.operator_at.clone()), Some(help));
+        None
+    }
+
+    /// Whether what is compared with `regex` is a regular expression.
+    fn regular(&mut self, check: &Check, locate: Locate<'_>) -> Option<()> {
+        let Some(word) = check.values.first().filter(|_| check.operator == Operator::Regex) else { return Some(()) };
+        let Err(error) = CompiledRegex::new(&word.text) else { return Some(()) };
+        self.fault("falco-condition", error.to_string(), locate(word.at.clone()), None);
         None
     }
 

@@ -9,6 +9,9 @@ use super::syntax::{Check, Condition, FieldUse, OPERATORS, Operator, Transformer
 /// How deep parentheses may nest.
 const MAX_DEPTH: usize = 100;
 
+/// Words that are no macros.
+const KEYWORDS: [&str; 3] = ["and", "or", "not"];
+
 /// Functions of a field that can be run.
 const TRANSFORMERS: &[(&str, Transformer)] = &[
     ("tolower", Transformer::ToLower),
@@ -93,12 +96,11 @@ impl<'t> Parser<'t> {
     fn expected(&self, what: &str) -> SyntaxError {
         let at = self.next_word();
         let found = &self.text[at.clone()];
-        let message = if found.is_empty() {
-            format!("the condition ends where {what} was expected")
-        } else {
-            format!("`{found}` stands where {what} was expected")
-        };
-        self.error(message, at)
+        if found.is_empty() {
+            let end = self.text.trim_end().len();
+            return self.error(format!("the condition ends where {what} was expected"), end..end);
+        }
+        self.error(format!("`{found}` stands where {what} was expected"), at)
     }
 
     fn take(&mut self, token: &str) -> bool {
@@ -165,7 +167,10 @@ impl<'t> Parser<'t> {
             self.depth -= 1;
             return Ok(inner);
         }
-        let Some(name) = self.name() else { return Err(self.expected("a field or the name of a macro")) };
+        let Some(name) = self.name().filter(|name| !KEYWORDS.contains(name)) else {
+            self.at = start;
+            return Err(self.expected("a field or the name of a macro"));
+        };
         let called = self.rest().starts_with('(');
         if name.contains('.') || called {
             let field = self.field(name, start)?;
@@ -290,8 +295,10 @@ impl<'t> Parser<'t> {
         let Some((operator, length)) = self.operator_here() else {
             let at = self.next_word();
             let error = self.expected("a comparison");
-            let near = suggest(&self.text[at], OPERATORS.iter().map(|(written, _)| *written));
-            return Err(match near {
+            let written = &self.text[at];
+            let words = written.starts_with(|c: char| c.is_ascii_alphabetic());
+            let near = suggest(written, OPERATORS.iter().map(|(written, _)| *written));
+            return Err(match near.filter(|_| words) {
                 Some(near) => error.with_help(format!("did you mean `{near}`?")),
                 None => error,
             });

@@ -118,6 +118,7 @@ pub(crate) const OPERATORS: &[(&str, Operator)] = &[
 impl Operator {
     /// How it is written.
     pub(crate) fn written(self) -> &'static str {
-        OPERATORS.iter().find(|(_, operator)| *operator == self).map_or("", |(written, _)| written)
+        // Of two spellings the shorter stands last.
+        OPERATORS.iter().rev().find(|(_, operator)| *operator == self).map_or("", |(written, _)| written)
     }
 }
