@@ -169,6 +169,7 @@ fn assembled(rule: &RuleItem, filter: Expr, severity: Severity, output: &Output)
         body: Body::Pipeline(pipeline),
         tests: Vec::new(),
         drilldowns: Vec::new(),
+        guide: masthead_ir::rule::Guide::default(),
     }
 }
 
