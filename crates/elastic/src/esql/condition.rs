@@ -4,7 +4,6 @@
 //! what is wanted of it: that it is true, or that it is false. Both fail where the field has no value.
 
 use ipnet::IpNet;
-use masthead_ir::Value;
 use masthead_ir::expr::{CompareOp, Expr, FieldPath};
 use masthead_ir::pattern::{Case, Differs, OrderOp, Pattern};
 
@@ -239,7 +238,7 @@ pub(super) fn certain(condition: &[Expr]) -> Vec<&FieldPath> {
         match part {
             Expr::Test { field, .. } | Expr::Differs { field, .. } => fields.push(field),
             Expr::And(parts) => fields.extend(certain(parts)),
-            Expr::Literal(Value::Bool(_)) | _ => {}
+            _ => {}
         }
     }
     fields

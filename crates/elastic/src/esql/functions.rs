@@ -168,7 +168,8 @@ impl Compiler<'_> {
                 (least, most) if least == most => least.to_string(),
                 (least, most) => format!("{least} to {most}"),
             };
-            return Err(fault(range, format!("`{name}` takes {expected} arguments, not {given}")));
+            let noun = if expected == "1" { "argument" } else { "arguments" };
+            return Err(fault(range, format!("`{name}` takes {expected} {noun}, not {given}")));
         }
         if matches!(shape, Shape::Special) {
             return self.special(called, range, mode);
@@ -185,9 +186,9 @@ impl Compiler<'_> {
             return Ok(converted);
         }
         let exprs: Vec<Expr> = args.into_iter().map(|arg| arg.expr).collect();
-        match name {
-            &"replace" => self.replace(called, exprs).map(Typed::any),
-            &"cidr_match" => self.networks(called, exprs).map(Typed::any),
+        match *name {
+            "replace" => self.replace(called, exprs).map(Typed::any),
+            "cidr_match" => self.networks(called, exprs).map(Typed::any),
             _ => own(name, exprs).map(Typed::any).ok_or_else(|| unknown(called)),
         }
     }
@@ -246,7 +247,7 @@ impl Compiler<'_> {
                 };
                 Ok(Typed::any(call(func, [self.plain(value, mode)?])))
             }
-            (_, [value]) => self.to_datetime(value, mode),
+            (_, [value]) => self.as_date(value, mode),
             _ => Err(unknown(called)),
         }
     }
@@ -293,10 +294,7 @@ impl Compiler<'_> {
             NodeKind::Text(written) => Duration::parse(written),
             _ => match self.typed(width, mode)? {
                 Typed { ty: Type::Span(duration), .. } => Some(duration),
-                width if moment.is_date() => {
-                    let _ = width;
-                    None
-                }
+                _ if moment.is_date() => None,
                 width => {
                     let whole = call(Func::Floor, [arith(ArithOp::Div, moment.expr, width.expr.clone())]);
                     return Ok(Typed::any(arith(ArithOp::Mul, whole, width.expr)));
@@ -314,7 +312,7 @@ impl Compiler<'_> {
         }
     }
 
-    fn to_datetime(&mut self, node: &Node, mode: Mode) -> Parsed<Typed> {
+    fn as_date(&mut self, node: &Node, mode: Mode) -> Parsed<Typed> {
         if let NodeKind::Text(written) = &node.kind {
             return date_literal(written, &node.range).map(Typed::date);
         }
@@ -400,6 +398,14 @@ fn own(name: &str, args: Vec<Expr>) -> Option<Expr> {
             None => call(Func::Ln, [first]),
         },
         "match" | "match_phrase" | "term" => compare(CompareOp::Eq, first, next()?),
+        _ => return of_lists(name, first, args),
+    })
+}
+
+/// Functions of several values.
+fn of_lists(name: &str, first: Expr, mut args: impl Iterator<Item = Expr>) -> Option<Expr> {
+    let mut next = || args.next();
+    Some(match name {
         "mv_first" => call(Func::MvIndex, [first, int(0)]),
         "mv_last" => call(Func::MvIndex, [first, int(-1)]),
         "mv_slice" => {

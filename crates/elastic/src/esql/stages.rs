@@ -267,7 +267,7 @@ impl<'a> Compiler<'a> {
         let field = self.column_of(field)?;
         self.stages.push(Stage::Extract { field: field.column, regex: taken.regex, max_match: 1 });
         for target in taken.targets {
-            let groups = target.groups.iter().map(column);
+            let mut groups = target.groups.iter().map(column);
             let value = match &target.separator {
                 Some(separator) => {
                     let joined = groups.reduce(|left, right| {
@@ -276,7 +276,7 @@ impl<'a> Compiler<'a> {
                     });
                     joined.unwrap_or(NULL)
                 }
-                None if target.groups.len() == 1 => groups.last().unwrap_or(NULL),
+                None if target.groups.len() == 1 => groups.next().unwrap_or(NULL),
                 None => call(Func::MvAppend, groups),
             };
             let value = if target.number { call(Func::ToNumber, [value]) } else { value };
@@ -374,9 +374,8 @@ impl<'a> Compiler<'a> {
 
     /// What findings show everywhere, what the query reads and what it computes.
     fn shown(&self, computed: impl Iterator<Item = String>) -> Vec<Stage> {
-        let read = self.reads.iter().filter(|(name, path)| {
-            *path != FieldPath::flat("_time") && (self.scope.sees_event(name) || self.scope.find(name).is_none())
-        });
+        let read =
+            self.reads.iter().filter(|(name, path)| *path != FieldPath::flat("_time") && self.scope.sees_event(name));
         let mut stages = rows::shown(read.map(|(_, path)| path.clone()));
         if let Some(Stage::Keep { fields, .. }) = stages.first_mut() {
             for column in computed {
