@@ -2,6 +2,8 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod esql;
+
 use std::sync::Arc;
 
 use masthead_ir::rule::{CompileOptions, RuleSet};

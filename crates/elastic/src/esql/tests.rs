@@ -1,0 +1,6 @@
+//! Tests of whole queries.
+
+mod conditions;
+mod harness;
+mod pipelines;
+mod problems;
