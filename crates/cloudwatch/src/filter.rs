@@ -127,13 +127,7 @@ fn transformations(
 ) -> (Vec<Metric>, Vec<Feed>) {
     properties.demand("MetricTransformations", report);
     let (mut metrics, mut feeds) = (Vec::new(), Vec::new());
-    let Some(list) = properties.node("MetricTransformations") else { return (metrics, feeds) };
-    if list.items().is_empty() {
-        let message = format!("`MetricTransformations` is {}, not a list of mappings", list.kind());
-        let fault = Diagnostic::error(codes::PROPERTY_TYPE, message);
-        report.say(fault.help("begin the transformation with `- `"), list);
-    }
-    for item in list.items() {
+    for item in properties.items("MetricTransformations", report) {
         let own = Properties::new(template, Some(item), item, TRANSFORMATION, report);
         let namespace = own.required("MetricNamespace", report);
         let name = own.required("MetricName", report);
@@ -190,7 +184,7 @@ fn dimensions(
     report: &mut Report<'_>,
 ) -> Vec<(String, Reading)> {
     let mut dimensions = Vec::new();
-    for item in own.node("Dimensions").map(Node::items).unwrap_or_default() {
+    for item in own.items("Dimensions", report) {
         let dimension = Properties::new(template, Some(item), item, DIMENSION, report);
         let key = dimension.required("Key", report);
         dimension.demand("Value", report);

@@ -51,7 +51,7 @@ impl<'f> Report<'f> {
     /// parameter was filled in, the whole node is shown.
     pub(crate) fn fault(&mut self, fault: Fault, node: &Node, text: &str) {
         let span = if node.text() == Some(text) {
-            self.file.span_within(node, fault.range.clone())
+            self.file.span_within(&self.untagged(node), fault.range.clone())
         } else {
             self.file.span(node)
         };
@@ -62,6 +62,18 @@ impl<'f> Report<'f> {
             self.worsen(Status::Unsupported);
         }
         self.say_at(diagnostic, span);
+    }
+
+    /// A node without the tag before its text: places within the text are counted from there.
+    fn untagged(&self, node: &Node) -> Node {
+        let mut node = node.clone();
+        let source = self.file.text.get(node.span.clone()).unwrap_or_default();
+        if source.starts_with('!') {
+            let tag = source.find(char::is_whitespace).unwrap_or(0);
+            let rest = source[tag..].trim_start();
+            node.span.start += source.len() - rest.len();
+        }
+        node
     }
 
     fn say_at(&mut self, diagnostic: Diagnostic, span: Span) {

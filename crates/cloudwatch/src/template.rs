@@ -257,6 +257,23 @@ impl<'r, 'f> Properties<'r, 'f> {
         self.text(name, report)
     }
 
+    /// The members of a property that is a list.
+    pub(crate) fn items(&self, name: &str, report: &mut Report<'_>) -> &'f [Node] {
+        let Some(node) = self.node(name) else { return &[] };
+        let function = matches!(node.entries(), [(key, _)] if key.text().is_some_and(|key| key.starts_with("Fn::")));
+        if function || self.template.tag(node).is_some() {
+            let fault =
+                Diagnostic::warning(codes::DEPLOY_VALUE, format!("the list `{name}` is known only to CloudFormation"));
+            report.blocked(fault.help("write the list itself"), node);
+            return &[];
+        }
+        if !matches!(node.value, NodeValue::Sequence(_)) {
+            let message = format!("`{name}` is {}, not a list", node.kind());
+            report.say(Diagnostic::error(codes::PROPERTY_TYPE, message).help("begin each member with `- `"), node);
+        }
+        node.items()
+    }
+
     /// Says so if a property is missing.
     pub(crate) fn demand(&self, name: &str, report: &mut Report<'_>) {
         if self.node(name).is_none() {

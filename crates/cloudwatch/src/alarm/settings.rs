@@ -111,7 +111,8 @@ pub(super) fn read(properties: &Properties<'_, '_>, report: &mut Report<'_>) -> 
         Some(_) => properties.choice("TreatMissingData", MISSING, report),
         None => Some(MissingPeriod::Missing),
     };
-    if let Some(node) = properties.node("EvaluateLowSampleCountPercentile") {
+    if let Some(node) = properties.node("EvaluateLowSampleCountPercentile").filter(|node| node.text() == Some("ignore"))
+    {
         report.no_effect("percentiles of few samples are always evaluated", node);
     }
     let (func, statistic) = statistic?;

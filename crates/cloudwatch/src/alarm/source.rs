@@ -96,7 +96,7 @@ fn unknown(metric: &Metric, feeds: &Feeds, node: &Node, report: &mut Report<'_>)
 
 fn dimensions(template: &Template<'_>, properties: &Properties<'_, '_>, report: &mut Report<'_>) -> Vec<Wanted> {
     let mut wanted = Vec::new();
-    for item in properties.node("Dimensions").map(Node::items).unwrap_or_default() {
+    for item in properties.items("Dimensions", report) {
         let own = Properties::new(template, Some(item), item, DIMENSION, report);
         let (name, value) = (own.required("Name", report), own.required("Value", report));
         let (Some(name), Some(value)) = (name, value) else { continue };
@@ -112,7 +112,12 @@ fn same_dimensions(feeds: &[&Feed], metric: &Metric, node: &Node, report: &mut R
         keys.sort();
         keys
     };
-    let (first, rest) = feeds.split_first()?;
+    let Some((first, rest)) = feeds.split_first() else {
+        let message = format!("no filter publishes {metric} with all dimensions of the alarm");
+        let fault = Diagnostic::warning(codes::DIMENSIONS, message);
+        report.blocked(fault.help("give one filter all of them"), node);
+        return None;
+    };
     let Some(other) = rest.iter().find(|feed| keys(feed) != keys(first)) else { return Some(()) };
     let message = format!("the filters `{}` and `{}` publish {metric} with different dimensions", first.id, other.id);
     let fault = Diagnostic::warning(codes::DIMENSIONS, message);

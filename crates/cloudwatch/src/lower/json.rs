@@ -101,9 +101,9 @@ fn exact(text: &str) -> Pattern {
     Pattern::Text { text: text.to_owned(), case: Case::Sensitive, numeric: false }
 }
 
-/// A comparison is false where there is nothing to compare, `!=` too: CloudWatch applies a test to a value that is there
-/// (CloudWatch Logs User Guide, "Filter pattern syntax", special considerations: `{ $.users != 1 }` fails to match where
-/// `users` is no single value), and the pattern tester in its console shows the same for an absent property.
+/// A comparison is false where there is nothing to compare, `!=` too. CloudWatch applies a test to a single value that is
+/// there (CloudWatch Logs User Guide, "Filter pattern syntax", special considerations: `{ $.users != 1 }` fails to match an
+/// array); of an absent property the guide is silent, and public reports of its pattern tester say that it matches nothing.
 ///
 /// Of several values, one that is equal is enough for `=`. `!=` means that none is, unless the selector says `[*]`.
 fn compare_field(selector: &Selector, op: Op, literal: &Literal) -> Expr {

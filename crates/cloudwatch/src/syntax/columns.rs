@@ -41,6 +41,8 @@ pub(crate) struct ColumnTest {
 /// How many fields a pattern may have.
 const MAX_CELLS: usize = 64;
 
+const PARTED: &str = "fields are parted by commas, and `]` closes the pattern";
+
 /// A bare value ends here.
 const STOP: &[char] = &['(', ')', '[', ']', ','];
 
@@ -49,6 +51,7 @@ pub(super) fn pattern(cursor: &mut Cursor<'_>) -> Result<Columns, Fault> {
     cursor.eat("[");
     let mut cells = Vec::new();
     loop {
+        cursor.white();
         let at = cursor.at;
         let cell = cell(cursor)?;
         let twice = cell == Cell::Rest && cells.contains(&Cell::Rest);
@@ -62,7 +65,7 @@ pub(super) fn pattern(cursor: &mut Cursor<'_>) -> Result<Columns, Fault> {
             break;
         }
         if !cursor.eat(",") {
-            return Err(cursor.expected("`,` or `]`"));
+            return Err(cursor.expected("`,` or `]`", PARTED));
         }
         if cells.len() >= MAX_CELLS {
             let message = format!("the pattern has more than {MAX_CELLS} fields");
@@ -73,7 +76,6 @@ pub(super) fn pattern(cursor: &mut Cursor<'_>) -> Result<Columns, Fault> {
 }
 
 fn cell(cursor: &mut Cursor<'_>) -> Result<Cell, Fault> {
-    cursor.white();
     if cursor.eat("...") || cursor.eat("…") {
         return Ok(Cell::Rest);
     }
@@ -86,6 +88,9 @@ fn cell(cursor: &mut Cursor<'_>) -> Result<Cell, Fault> {
         cursor.white();
         if matches!(cursor.peek(), Some(',' | ']')) {
             return Ok(Cell::Field { name, condition: None });
+        }
+        if !cursor.peek().is_some_and(|c| "=!<>~".contains(c)) {
+            return Err(cursor.expected("an operator, `,` or `]`", PARTED));
         }
         cursor.at = start;
     }
@@ -115,7 +120,7 @@ fn name(cursor: &mut Cursor<'_>) -> Result<(String, Range<usize>), Fault> {
     let start = cursor.at;
     let name = cursor.take_while(|c| c.is_alphanumeric() || c == '_' || c == '-');
     if name.is_empty() {
-        return Err(cursor.expected("the name of a field"));
+        return Err(cursor.expected("the name of a field", "a condition begins with the field's own name"));
     }
     Ok((name.to_owned(), start..cursor.at))
 }

@@ -64,7 +64,9 @@ pub(super) fn pattern(cursor: &mut Cursor<'_>) -> Result<Logic<JsonTest>, Fault>
     let logic = cursor.logic(0, &mut test)?;
     cursor.white();
     if !cursor.eat("}") {
-        return Err(cursor.expected("`&&`, `||` or `}`"));
+        return Err(
+            cursor.expected("`&&`, `||` or `}`", "join conditions by `&&` or `||`, and close the pattern by `}`")
+        );
     }
     Ok(logic)
 }
@@ -85,7 +87,7 @@ fn test(cursor: &mut Cursor<'_>) -> Result<JsonTest, Fault> {
         if word(cursor, "EXISTS") {
             return Ok(JsonTest { selector, check: JsonCheck::NotExists });
         }
-        let fault = Fault::new(codes::OPERATOR, "`NOT` must be followed by `EXISTS`", start..cursor.at);
+        let fault = Fault::new(codes::OPERATOR, "`NOT` must be followed by `EXISTS`", start..start + "NOT".len());
         return Err(fault.help("write `NOT EXISTS`, or `!=` with a value"));
     }
     let op = cursor.op()?;
@@ -113,7 +115,7 @@ fn is(cursor: &mut Cursor<'_>) -> Result<JsonCheck, Fault> {
         "NULL" => Ok(JsonCheck::IsNull),
         "TRUE" => Ok(JsonCheck::Is(true)),
         "FALSE" => Ok(JsonCheck::Is(false)),
-        "" => Err(cursor.expected("`NULL`, `TRUE` or `FALSE`")),
+        "" => Err(cursor.expected("`NULL`, `TRUE` or `FALSE`", "other values are compared by `=`")),
         upper => {
             let message = format!("`IS` must be followed by `NULL`, `TRUE` or `FALSE`, not `{what}`");
             let fault = Fault::new(codes::OPERATOR, message, start..cursor.at);
@@ -133,7 +135,7 @@ pub(crate) fn selector(text: &str) -> Result<Selector, Fault> {
     let selector = read_selector(&mut cursor)?;
     cursor.white();
     if cursor.peek().is_some() {
-        return Err(cursor.expected("the end of the selector"));
+        return Err(cursor.expected("the end of the selector", "names with other characters are written `[\"name\"]`"));
     }
     Ok(selector)
 }
@@ -144,7 +146,7 @@ fn read_selector(cursor: &mut Cursor<'_>) -> Result<Selector, Fault> {
         let name = cursor.take_while(is_key).to_owned();
         let range = start..cursor.at;
         if name.is_empty() {
-            return Err(cursor.expected("a property such as `$.verb`"));
+            return Err(cursor.expected("a property", "a condition begins with a property such as `$.verb`"));
         }
         let fault = Fault::new(codes::PATTERN, format!("`{name}` is no property: these begin with `$.`"), range);
         return Err(fault.help(format!("write `$.{name}`")));
@@ -157,7 +159,7 @@ fn read_selector(cursor: &mut Cursor<'_>) -> Result<Selector, Fault> {
         } else if dot {
             let key = cursor.take_while(is_key);
             if key.is_empty() {
-                return Err(cursor.expected("the name of a property"));
+                return Err(cursor.expected("the name of a property", "write it behind the dot, as in `$.verb`"));
             }
             steps.push(Step::Key(key.to_owned()));
         } else {
@@ -196,24 +198,27 @@ fn bracket(cursor: &mut Cursor<'_>) -> Result<Step, Fault> {
             cursor.at += 1;
             let key = cursor.take_while(|c| c != '\'').to_owned();
             if !cursor.eat("'") {
-                return Err(Fault::new(codes::PATTERN, "the quoted name has no end", start..cursor.text.len()));
+                let fault = Fault::new(codes::PATTERN, "the quoted name has no end", start..cursor.text.len());
+                return Err(fault.help("close it with `']`"));
             }
             Step::Key(key)
         }
         _ => {
             let digits = cursor.take_while(|c| c.is_ascii_digit());
             let Ok(index) = digits.parse() else {
-                return Err(cursor.expected("a number, `*` or a quoted name"));
+                return Err(cursor.expected("a number, `*` or a quoted name", "a name is written `[\"name\"]`"));
             };
             Step::Index(index)
         }
     };
     cursor.white();
     if !cursor.eat("]") {
-        return Err(cursor.expected("`]`"));
+        return Err(cursor.expected("`]`", "close the bracket"));
     }
     match step {
-        Step::Key(key) if key.is_empty() => Err(Fault::new(codes::PATTERN, "the name is empty", start..cursor.at)),
+        Step::Key(key) if key.is_empty() => {
+            Err(Fault::new(codes::PATTERN, "the name is empty", start..cursor.at).help("write a name in the quotes"))
+        }
         step => Ok(step),
     }
 }

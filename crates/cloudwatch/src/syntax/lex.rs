@@ -66,9 +66,10 @@ impl<'p> Cursor<'p> {
         }
     }
 
-    /// A fault at the next character.
-    pub(super) fn expected(&self, what: &str) -> Fault {
-        Fault::new(codes::PATTERN, format!("{what} is expected here, not {}", self.found()), self.here())
+    /// A fault at the next character, and what to do about it.
+    pub(super) fn expected(&self, what: &str, help: &str) -> Fault {
+        let message = format!("{what} is expected here, not {}", self.found());
+        Fault::new(codes::PATTERN, message, self.here()).help(help)
     }
 
     /// Text in double quotes, without them. Only the quote and the backslash can be escaped; any other backslash stands
@@ -103,10 +104,12 @@ impl<'p> Cursor<'p> {
         }
         let range = start..self.at;
         if expression.is_empty() {
-            return Err(Fault::new(codes::REGEX, "the regular expression is empty", range));
+            let fault = Fault::new(codes::REGEX, "the regular expression is empty", range);
+            return Err(fault.help("`= *` asks whether there is any value"));
         }
         if let Err(error) = CompiledPattern::new(&Pattern::Regex(expression.clone())) {
-            return Err(Fault::new(codes::REGEX, error.to_string(), range));
+            let fault = Fault::new(codes::REGEX, error.to_string(), range);
+            return Err(fault.help("write `\\` before a character that stands for itself"));
         }
         if expression.contains(['(', ')']) {
             let message = "CloudWatch refuses parentheses in a regular expression; they work here";
@@ -125,7 +128,9 @@ impl<'p> Cursor<'p> {
             _ => {
                 let bare = self.bare(stop);
                 match bare {
-                    "" => return Err(self.expected("a value")),
+                    "" => {
+                        return Err(self.expected("a value", "a text with blanks or brackets is put in double quotes"));
+                    }
                     bare if is_number(bare) => LiteralValue::Number(bare.to_owned()),
                     bare => LiteralValue::Text(bare.to_owned()),
                 }
@@ -188,7 +193,7 @@ impl<'p> Cursor<'p> {
         let start = self.at;
         let word = self.take_while(|c| c.is_ascii_alphabetic());
         if word.is_empty() {
-            return Err(self.expected("an operator").help("there are `=`, `!=`, `<`, `<=`, `>`, `>=`"));
+            return Err(self.expected("an operator", "there are `=`, `!=`, `<`, `<=`, `>`, `>=`"));
         }
         let fault = Fault::new(codes::OPERATOR, format!("there is no operator `{word}`"), start..self.at);
         let upper = word.to_ascii_uppercase();
@@ -250,12 +255,13 @@ impl<'p> Cursor<'p> {
         }
         if depth >= MAX_DEPTH {
             let message = format!("parentheses nest deeper than {MAX_DEPTH} levels");
-            return Err(Fault::new(codes::PATTERN, message, self.at - 1..self.at));
+            let fault = Fault::new(codes::PATTERN, message, self.at - 1..self.at);
+            return Err(fault.help("remove parentheses; `&&` binds tighter than `||` without them"));
         }
         let inner = self.logic(depth + 1, leaf)?;
         self.white();
         if !self.eat(")") {
-            return Err(self.expected("`&&`, `||` or `)`"));
+            return Err(self.expected("`&&`, `||` or `)`", "close the parenthesis, or join the conditions"));
         }
         Ok(inner)
     }
