@@ -168,7 +168,8 @@ pub(super) fn compare_computed(value: &Expr, op: Op, literal: &Literal) -> Vec<E
     vec![call(Func::IsNum, vec![value.clone()]), compare(op, value.clone(), text_literal(number))]
 }
 
-/// Whether nothing stands there: no value, no null, no object and no array.
+/// Whether nothing stands there: no value, no null, no object, and no array but an empty one, which the walk by keys does
+/// not tell from nothing.
 fn not_exists(selector: &Selector) -> Expr {
     let field = field(selector);
     let scalar = matches!(&field, FieldPath::Flat(name) if SCALARS.contains(&&**name));

@@ -60,6 +60,9 @@ impl Row for Event {
                 let found = keys.iter().try_fold(self.json.clone(), |json, key| step(&json, key));
                 match found {
                     None | Some(Json::Null) => Value::Absent,
+                    Some(Json::Array(items)) if items.iter().all(|item| !item.is_array() && !item.is_object()) => {
+                        Value::list(items.iter().map(text_of))
+                    }
                     Some(json @ (Json::Array(_) | Json::Object(_))) => Value::Json(json.to_string().into()),
                     Some(leaf) => text_of(&leaf),
                 }

@@ -97,7 +97,7 @@ fn existence_null_and_truth() {
         ("{ $.impersonatedUser NOT EXISTS }", true),
         ("{ $.user NOT EXISTS }", false),
         ("{ $.empty NOT EXISTS }", false),
-        ("{ $.none NOT EXISTS }", false),
+        ("{ $.none NOT EXISTS }", true),
         ("{ $.annotations.note NOT EXISTS }", false),
         ("{ $.annotations.note IS NULL }", true),
         ("{ $.verb IS NULL }", false),
