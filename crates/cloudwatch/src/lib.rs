@@ -1,29 +1,22 @@
 //! Front-end for CloudWatch metric filters and alarms: CloudFormation YAML and filter patterns to IR.
+//!
+//! A metric filter becomes a rule of signals, one for each event that it counts. An alarm becomes a rule of findings over
+//! the events that the metric filters of its metric let through. What the words of both mean is told in
+//! `docs/cloudwatch.md`.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-use std::sync::Arc;
+mod alarm;
+mod codes;
+mod dialect;
+mod feed;
+mod filter;
+mod lower;
+mod report;
+mod syntax;
+mod template;
+#[cfg(test)]
+mod tests;
 
-use masthead_ir::rule::{CompileOptions, RuleSet};
-use masthead_rulefile::{Corpus, Dialect, RuleFile};
-
-/// The front-end.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct CloudWatch;
-
-/// Code and meaning of every diagnostic of this front-end.
-pub const CODES: &[(&str, &str)] = &[];
-
-impl Dialect for CloudWatch {
-    fn name(&self) -> &'static str {
-        "cloudwatch"
-    }
-
-    fn claims(&self, _file: &RuleFile) -> bool {
-        false
-    }
-
-    fn compile(&self, _corpus: &Corpus, _files: &[Arc<RuleFile>], _options: &CompileOptions) -> RuleSet {
-        RuleSet::default()
-    }
-}
+pub use codes::CODES;
+pub use dialect::CloudWatch;
