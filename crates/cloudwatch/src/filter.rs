@@ -70,6 +70,7 @@ pub(crate) fn compile(template: &Template<'_>, resource: &Resource<'_>, feeds: &
             body: Body::Pipeline(rows::single(matches.filter, more)),
             tests: Vec::new(),
             drilldowns: Vec::new(),
+            guide: masthead_ir::rule::Guide::default(),
         })
     });
     if runs {

@@ -7,16 +7,7 @@ use masthead_ir::expr::{Expr, FieldPath};
 use masthead_ir::pattern::Pattern;
 use masthead_ir::Value;
 
-/// Where a field comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Resolved {
-    /// A field of the event.
-    Path(FieldPath),
-    /// The same value for every event.
-    Constant(String),
-    /// Known, but no event has it.
-    Absent,
-}
+use crate::esql::Resolved;
 
 /// The log source that the rules for Kubernetes read.
 pub(crate) const DATASET: &str = "kubernetes.audit_logs";

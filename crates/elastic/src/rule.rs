@@ -13,9 +13,9 @@ use masthead_ir::time::{TimeRange, TimeSpec, TimeStep, TimeUnit};
 use masthead_ir::Value;
 use masthead_rulefile::{Node, RuleFile};
 
-use crate::ecs::{self, Resolved};
+use crate::ecs;
 use crate::eql::{self, Eql, Sequence};
-use crate::esql;
+use crate::esql::{self, Resolved};
 use crate::exceptions::Exceptions;
 use crate::problem::Problem;
 use crate::{DIALECT, kql, lucene, span};

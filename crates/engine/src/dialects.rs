@@ -10,7 +10,7 @@ use crate::EngineError;
 use crate::builtin;
 use crate::options::RuleOptions;
 
-static FRONT_ENDS: [FrontEnd; 5] = [
+static FRONT_ENDS: [FrontEnd; 6] = [
     FrontEnd {
         dialect: &masthead_splunk::Splunk,
         codes: masthead_splunk::CODES,
@@ -19,6 +19,7 @@ static FRONT_ENDS: [FrontEnd; 5] = [
     FrontEnd { dialect: &masthead_panther::Panther, codes: masthead_panther::DIAGNOSTICS, options: &[] },
     FrontEnd { dialect: &masthead_sigma::Sigma, codes: masthead_sigma::CODES, options: &[] },
     FrontEnd { dialect: &masthead_falco::Falco, codes: masthead_falco::CODES, options: &[] },
+    FrontEnd { dialect: &masthead_cloudwatch::CloudWatch, codes: masthead_cloudwatch::CODES, options: &[] },
     FrontEnd { dialect: &masthead_elastic::Elastic, codes: masthead_elastic::CODES, options: &[] },
 ];
 

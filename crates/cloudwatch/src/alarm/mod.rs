@@ -210,6 +210,7 @@ fn rule(template: &Template<'_>, about: About<'_>, marks: Marks, alarm: &Alarm, 
         body: Body::Pipeline(pipeline),
         tests: Vec::new(),
         drilldowns: Vec::new(),
+        guide: masthead_ir::rule::Guide::default(),
     }
 }
 
