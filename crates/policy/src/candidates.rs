@@ -121,6 +121,13 @@ impl<'b> Tester<'b> {
         self.of(dimension).any(Test::positive)
     }
 
+    /// Whether every wanted value is named as it is.
+    pub(crate) fn exact(&self, dimension: Dimension) -> bool {
+        let described = |pattern: &Pattern| !matches!(pattern, Pattern::Text { .. } | Pattern::Same(_));
+        let mut positive = self.of(dimension).filter(|test| test.positive());
+        self.lists(dimension) && positive.all(|test| !any_pattern(test.pattern, &described))
+    }
+
     /// Whether a wanted value is described in a way that gives no example.
     pub(crate) fn opaque(&self, dimension: Dimension) -> bool {
         self.of(dimension).any(|test| {

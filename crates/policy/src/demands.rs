@@ -37,6 +37,10 @@ impl Tester<'_> {
             Examples::Unknown => return Err(Nothing::Unknown),
             Examples::Impossible => return Err(Nothing::Impossible("no request has such a user".to_owned())),
         };
+        if self.branch.level > Level::Metadata && users.iter().all(|user| user.name.is_none()) {
+            let reason = "the event of a request whose user is not known has no bodies";
+            return Err(Nothing::Impossible(reason.to_owned()));
+        }
         if !VERBS.iter().chain(HTTP_VERBS).any(|verb| self.passes(Dimension::Verb, &[verb])) {
             return Err(self.no_verb());
         }
@@ -72,6 +76,11 @@ impl Tester<'_> {
             }
         }
         Ok((demands.into_iter().map(|(_, demand)| demand).collect(), users))
+    }
+
+    /// The verbs of resources that the branch can mean.
+    pub(crate) fn allowed_verbs(&self) -> Vec<&'static str> {
+        VERBS.iter().copied().filter(|verb| self.passes(Dimension::Verb, &[verb])).collect()
     }
 
     /// Whether the rule says which verbs it wants.
@@ -128,7 +137,7 @@ impl Tester<'_> {
             Level::Request => verbs.iter().copied().filter(|verb| WRITES.contains(verb)).collect(),
             Level::RequestResponse => verbs.iter().copied().filter(|verb| *verb != "watch").collect(),
         };
-        if bodied.is_empty() { verbs } else { bodied }
+        if bodied.is_empty() && !usual { verbs } else { bodied }
     }
 }
 

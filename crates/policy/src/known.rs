@@ -164,3 +164,14 @@ pub(crate) fn is_group(group: &str) -> bool {
 pub(crate) fn is_namespaced(group: &str, resource: &str) -> Option<bool> {
     RESOURCES.iter().find(|known| known.group == group && known.resource == resource).map(|known| known.namespaced)
 }
+
+/// Whether an API group could have this name; the empty text is the core group (API server, `NameIsDNSSubdomain`).
+pub(crate) fn is_group_name(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let label = |label: &str| {
+        label.bytes().all(|byte| plain(byte) || byte == b'-')
+            && label.bytes().next().is_some_and(plain)
+            && label.bytes().last().is_some_and(plain)
+    };
+    name.is_empty() || name.split('.').all(label)
+}

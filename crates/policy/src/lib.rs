@@ -1,29 +1,37 @@
 //! Kubernetes audit policies (`audit.k8s.io/v1`, `Policy`).
 //!
 //! A rule can only fire on what the API server logs. Here a policy is read ([`Policy::parse`]) and asked what it logs of
-//! a request ([`Policy::level`]); the conditions of rules are turned into what they need of a log (`needs`); the two
-//! are compared (`blind`), and a policy is made under which given rules can fire (`suggest`). `Estimate` says how
+//! a request ([`Policy::level`]); the conditions of rules are turned into what they need of a log ([`needs()`]); the two
+//! are compared ([`blind()`]), and a policy is made under which given rules can fire ([`suggest()`]). [`Estimate`] says how
 //! much a policy would log, by an existing log.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod blind;
+mod body;
 mod candidates;
 mod demands;
+mod estimate;
 pub mod known;
 pub mod level;
 pub mod needs;
 mod parse;
+mod plan;
 pub mod policy;
 mod reasons;
+mod render;
 pub mod request;
+mod suggest;
 mod targets;
 
 pub use blind::{Verdict, blind};
+pub use body::{blind_body, conditions};
+pub use estimate::{Estimate, Forecast, Sample};
 pub use level::{Level, Stage};
 pub use needs::{Needs, needs};
 pub use policy::{Decision, GroupResources, Policy, PolicyRule};
 pub use request::{Request, Resource};
+pub use suggest::{SuggestedPolicy, suggest};
 
 /// Code and meaning of every diagnostic about a policy.
 pub const CODES: &[(&str, &str)] = &[

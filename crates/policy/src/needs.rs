@@ -5,7 +5,7 @@
 //! takes rather too many requests than too few. A negated test needs no field: it holds where the field is missing.
 
 use masthead_ir::eval::truth_of;
-use masthead_ir::expr::{CompareOp, Expr, Func};
+use masthead_ir::expr::{CompareOp, DOTTED_COLUMN, Expr, Func};
 use masthead_ir::pattern::{Case, Differs, OrderOp, Pattern};
 use masthead_ir::{FieldPath, Value};
 
@@ -156,7 +156,8 @@ pub fn needs(condition: &Expr) -> Needs {
 /// The name of a field with dots and without marks for lists.
 pub(crate) fn plain(field: &FieldPath) -> String {
     let name = field.to_string().replace("{}", "");
-    name.strip_prefix("kubernetes.audit.").map(str::to_owned).unwrap_or(name)
+    let name = name.strip_prefix(DOTTED_COLUMN).unwrap_or(&name);
+    name.strip_prefix("kubernetes.audit.").unwrap_or(name).to_owned()
 }
 
 /// The ways in which the expression is true (or false, unless `truth`); none if there are too many.

@@ -37,6 +37,7 @@ impl Policy {
     pub fn parse(path: impl AsRef<Path>, text: &str) -> Result<Policy, Vec<Diagnostic>> {
         let mut reader = Reader { path: path.as_ref().to_owned(), text: Arc::from(text), found: Vec::new() };
         let policy = reader.policy();
+        reader.found.sort_by_key(|found| found.span.as_ref().map(|span| span.start));
         let faulty = reader.found.iter().any(|found| found.level == masthead_ir::Level::Error);
         match policy {
             Some(policy) if !faulty => Ok(Policy { warnings: reader.found, ..policy }),
@@ -214,14 +215,7 @@ impl Reader {
     }
 
     fn group_name(&mut self, given: &Node, group: &str) {
-        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-        let fits = group.is_empty()
-            || group.split('.').all(|label| {
-                label.bytes().all(|byte| plain(byte) || byte == b'-')
-                    && label.bytes().next().is_some_and(plain)
-                    && label.bytes().last().is_some_and(plain)
-            });
-        if fits && !matches!(given.value, NodeValue::Sequence(_) | NodeValue::Mapping(_)) {
+        if known::is_group_name(group) && !matches!(given.value, NodeValue::Sequence(_) | NodeValue::Mapping(_)) {
             return;
         }
         let mut error = Diagnostic::error("policy-group", format!("`{group}` is no API group"));
@@ -241,8 +235,9 @@ impl Reader {
             if groups.is_empty() || groups.contains(&group.group.as_str()) || !known::is_group(&group.group) {
                 continue;
             }
-            let message = format!("`{name}` is not in the group `{}`", group.group);
-            let help = format!("it is in {}", groups.iter().map(|at| format!("`{at}`")).collect::<Vec<_>>().join(", "));
+            let shown = |at: &str| if at.is_empty() { "the core group".to_owned() } else { format!("`{at}`") };
+            let message = format!("`{name}` is not in {}", shown(&group.group));
+            let help = format!("it is in {}", groups.iter().map(|at| shown(at)).collect::<Vec<_>>().join(", "));
             self.push(Diagnostic::warning("policy-resource-group", message).help(help), given.span.clone());
         }
     }

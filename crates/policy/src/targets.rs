@@ -124,7 +124,8 @@ impl Tester<'_> {
             .filter(|known| self.allows(Dimension::ApiGroup, known.group))
             .map(|known| target(Some(known.group), known.resource))
             .collect();
-        let groups = self.named(Dimension::ApiGroup);
+        let mut groups = self.named(Dimension::ApiGroup);
+        groups.retain(|group| known::is_group_name(group));
         let mut names = self.named(Dimension::Resource);
         if found.is_empty() && names.is_empty() && self.lists(Dimension::Resource) {
             names = self.examples(Dimension::Resource).into_iter().take(1).collect();
@@ -192,9 +193,9 @@ impl Tester<'_> {
                 })
             })
         });
-        paths
-            .into_iter()
-            .any(|path| self.passes(Dimension::Uri, &[&path]) || self.passes(Dimension::Uri, &[&format!("{path}?x=x")]))
+        let query = if target.subresource == "exec" { "command=x&container=x&stdin=true" } else { "x=x" };
+        let fits = |uri: &str| self.passes(Dimension::Uri, &[uri]);
+        paths.into_iter().any(|path| fits(&path) || fits(&format!("{path}?{query}")))
     }
 
     /// Known resources that a URI of the rule names.
@@ -225,10 +226,17 @@ impl Tester<'_> {
             return Vec::new();
         }
         let mut paths: Vec<String> = PATHS.iter().map(|path| (*path).to_owned()).collect();
-        paths.extend(self.examples(Dimension::Uri));
-        paths.retain(|path| {
-            path.starts_with('/') && resource_of_path(path).is_none() && self.passes(Dimension::Uri, &[path])
-        });
+        let fits = |path: &String| {
+            path.starts_with('/')
+                && !path.contains('*')
+                && resource_of_path(path).is_none()
+                && self.passes(Dimension::Uri, &[path])
+        };
+        paths.extend(self.named(Dimension::Uri));
+        paths.retain(fits);
+        if paths.is_empty() {
+            paths.extend(self.examples(Dimension::Uri).into_iter().filter(fits));
+        }
         let mut plain: Vec<String> =
             paths.iter().map(|path| path.split('?').next().unwrap_or_default().to_owned()).collect();
         plain.sort();
