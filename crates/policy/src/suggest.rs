@@ -71,19 +71,23 @@ pub fn suggest(conditions: &[(&str, &Expr)]) -> SuggestedPolicy {
     }
     plan.absorb(&|group, form| SENSITIVE.contains(&(group, form)));
     let omitted: &[Stage] = if plan.received { &[] } else { &[Stage::RequestReceived] };
-    let needed = entries(&plan);
-    let mut quiet = noise(&plan);
-    quiet.extend(needed.iter().cloned());
     let draft = |entries: &[Entry]| {
         let text = render(entries, omitted, &notes);
         let policy = Policy::parse("suggested.yaml", &text).ok();
         (text, policy)
     };
-    // What is dropped in front must not take from what rules need.
-    let (mut text, mut policy) = draft(&quiet);
-    if !policy.as_ref().is_some_and(|policy| sees_all(policy, conditions, &notes)) {
-        (text, policy) = draft(&needed);
-    }
+    // What is dropped or guarded in front must not take from what rules need.
+    let guarded = entries(&plan, true);
+    let mut quiet = noise(&plan);
+    quiet.extend(guarded.iter().cloned());
+    let good = |drafted: &(String, Option<Policy>)| {
+        drafted.1.as_ref().is_some_and(|policy| sees_all(policy, conditions, &notes))
+    };
+    let (text, policy) = [quiet, guarded]
+        .iter()
+        .map(|entries| draft(entries))
+        .find(good)
+        .unwrap_or_else(|| draft(&entries(&plan, false)));
     SuggestedPolicy { text, policy, impossible: notes.impossible, unknown: notes.unknown }
 }
 
@@ -122,9 +126,9 @@ fn collect(plan: &mut Plan, notes: &mut Notes, rule: &str, condition: &Expr) {
 }
 
 /// The rules of the policy: bodies before metadata, and of one level what is named before what is not.
-fn entries(plan: &Plan) -> Vec<Entry> {
+fn entries(plan: &Plan, guarding: bool) -> Vec<Entry> {
     let bodies = |verbs: &Verbs| verbs.values().any(|need| need.level > Level::Metadata);
-    let guarded = plan.any.values().any(bodies);
+    let guarded = guarding && plan.any.values().any(bodies);
     let mut entries = Vec::new();
     for level in [Level::RequestResponse, Level::Request] {
         entries.extend(of_resources(plan, level, false));

@@ -166,7 +166,7 @@ fn condition() -> impl Strategy<Value = Expr> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 500, ..ProptestConfig::default() })]
 
     #[test]
     fn under_its_policy_every_rule_can_fire(conditions in prop::collection::vec(condition(), 0..6)) {
