@@ -81,7 +81,7 @@ enum Sight {
 /// Whether a rule with this condition can fire under the policy.
 ///
 /// What a rule lists (verbs, resources) must be logged each, else it sees only part; where it leaves something open, one
-/// example that is logged is enough. What cannot be told counts as seen.
+/// example that is logged is enough. What cannot be told counts as seen, and so does what is not about audit events.
 pub fn blind(policy: &Policy, condition: &Expr) -> Verdict {
     let Needs::Branches(branches) = needs(condition) else { return Verdict::Sees };
     let mut misses = Misses::new(policy);
@@ -90,7 +90,7 @@ pub fn blind(policy: &Policy, condition: &Expr) -> Verdict {
     for branch in &branches {
         let tester = Tester::new(branch);
         match tester.demands() {
-            Err(Nothing::Unknown) => (seen, possible) = (true, true),
+            Err(Nothing::Unknown | Nothing::Elsewhere(_)) => (seen, possible) = (true, true),
             Err(Nothing::Impossible(reason)) => {
                 if !impossible.contains(&reason) {
                     impossible.push(reason);

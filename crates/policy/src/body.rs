@@ -1,18 +1,20 @@
 //! The conditions inside a rule: what its events must pass.
 //!
 //! Of a pipeline these are the filters of its sources, with the filters that directly follow: behind anything else a name
-//! may stand for something else. Of a script it is the guard.
+//! may stand for something else. Of a script it is the guard; a script that wants other log types has none.
 
 use masthead_ir::expr::Expr;
 use masthead_ir::pipeline::{CorrelationKind, Pipeline, Source, Stage};
-use masthead_ir::rule::Body;
+use masthead_ir::rule::{Body, Script};
 
 use crate::blind::{Verdict, blind};
+use crate::needs::LOG_TYPE;
 use crate::policy::Policy;
 
 /// Every condition of a rule on events, in order: that of its source, then those of what is joined to it.
 pub fn conditions(body: &Body) -> Vec<Expr> {
     match body {
+        Body::Script(script, _) if !wants_audit(script) => Vec::new(),
         Body::Script(script, _) => vec![script.guard.clone()],
         Body::Pipeline(pipeline) => {
             let mut found = Vec::new();
@@ -40,6 +42,7 @@ fn collect(pipeline: &Pipeline, found: &mut Vec<Expr>) {
 /// Whether a rule can fire under the policy: every event that it must have is seen, and one of those that it may have.
 pub fn blind_body(policy: &Policy, body: &Body) -> Verdict {
     match body {
+        Body::Script(script, _) if !wants_audit(script) => Verdict::Sees,
         Body::Script(script, _) => blind(policy, &script.guard),
         Body::Pipeline(pipeline) => of_pipeline(policy, pipeline),
     }
@@ -68,6 +71,10 @@ fn of_pipeline(policy: &Policy, pipeline: &Pipeline) -> Verdict {
         };
     }
     verdict
+}
+
+fn wants_audit(script: &Script) -> bool {
+    script.log_types.is_empty() || script.log_types.iter().any(|log_type| log_type == LOG_TYPE)
 }
 
 /// What an event must pass to become a row; none if rows are no events.

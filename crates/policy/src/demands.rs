@@ -32,6 +32,9 @@ impl Case {
 impl Tester<'_> {
     /// What the branch demands, and the users that it can be about.
     pub(crate) fn demands(&self) -> Result<(Vec<Demand>, Vec<User>), Nothing> {
+        if let Some(field) = &self.branch.foreign {
+            return Err(Nothing::Elsewhere(field.clone()));
+        }
         let users = match self.users() {
             Examples::Some(users) => users,
             Examples::Unknown => return Err(Nothing::Unknown),

@@ -4,7 +4,7 @@
 //! tell them apart, and the least level at which it can be true. What cannot be said so is left out, so that a branch
 //! takes rather too many requests than too few. A negated test needs no field: it holds where the field is missing.
 
-use masthead_ir::eval::truth_of;
+use masthead_ir::eval::{CompiledPattern, truth_of};
 use masthead_ir::expr::{CompareOp, DOTTED_COLUMN, Expr, Func};
 use masthead_ir::pattern::{Case, Differs, OrderOp, Pattern};
 use masthead_ir::{FieldPath, Value};
@@ -94,11 +94,54 @@ pub struct Branch {
     pub late: bool,
     /// Whether it reads `metadata.managedFields` of a body.
     pub managed_fields: bool,
+    /// A field that it needs and that audit events do not have: it is about something else.
+    pub foreign: Option<String>,
+}
+
+/// What an audit event has (Kubernetes, "Audit" API reference, `Event`).
+const EVENT: &[&str] = &[
+    "annotations",
+    "apiVersion",
+    "auditID",
+    "authenticationMetadata",
+    "impersonatedUser",
+    "kind",
+    "level",
+    "objectRef",
+    "requestObject",
+    "requestReceivedTimestamp",
+    "requestURI",
+    "responseObject",
+    "responseStatus",
+    "sourceIPs",
+    "stage",
+    "stageTimestamp",
+    "user",
+    "userAgent",
+    "verb",
+];
+
+/// What may be said of an event by what brought it, whatever it is.
+const ENVELOPE: &[&str] =
+    &["account", "cluster", "eventtype", "host", "index", "label", "log_type", "row_id", "source", "sourcetype", "tag"];
+
+/// Whether audit events have no such field.
+fn is_foreign(name: &str) -> bool {
+    let top = name.split('.').next().unwrap_or_default();
+    let known = |names: &[&str]| names.iter().any(|known| known.eq_ignore_ascii_case(top));
+    !known(EVENT) && !known(ENVELOPE) && !top.is_empty() && !top.starts_with('_') && !top.starts_with("p_")
 }
 
 impl Branch {
     fn any() -> Branch {
-        Branch { constraints: Vec::new(), level: Level::Metadata, field: None, late: false, managed_fields: false }
+        Branch {
+            constraints: Vec::new(),
+            level: Level::Metadata,
+            field: None,
+            late: false,
+            managed_fields: false,
+            foreign: None,
+        }
     }
 
     fn reading(field: &FieldPath) -> Branch {
@@ -109,6 +152,7 @@ impl Branch {
             level,
             late: body || name.starts_with("responseStatus") || name.starts_with("annotations"),
             managed_fields: body && name.contains(".metadata.managedFields"),
+            foreign: is_foreign(&name).then(|| name.clone()),
             field: body.then_some(name),
             ..Branch::any()
         }
@@ -127,12 +171,14 @@ impl Branch {
             field: if other.level > self.level { other.field.clone() } else { self.field.clone() },
             late: self.late || other.late,
             managed_fields: self.managed_fields || other.managed_fields,
+            foreign: self.foreign.clone().or_else(|| other.foreign.clone()),
         }
     }
 
-    /// Equal but for the field that is named.
+    /// Equal but for the fields that are named.
     fn same(&self, other: &Branch) -> bool {
         self.level == other.level
+            && self.foreign.is_some() == other.foreign.is_some()
             && self.late == other.late
             && self.managed_fields == other.managed_fields
             && self.constraints == other.constraints
@@ -250,6 +296,10 @@ fn leaf_branches(leaf: &Expr, truth: bool) -> Vec<Branch> {
             Some(known) if known != truth => Vec::new(),
             _ => vec![Branch::any()],
         },
+        Expr::Test { field, pattern } if of_log_type(field, pattern).is_some() => {
+            let passes = of_log_type(field, pattern).unwrap_or_default();
+            if passes == truth { vec![Branch::any()] } else { Vec::new() }
+        }
         Expr::Test { field, pattern } => {
             vec![tested(field, pattern.clone(), if truth { Check::Passes } else { Check::Fails })]
         }
@@ -267,6 +317,19 @@ fn leaf_branches(leaf: &Expr, truth: bool) -> Vec<Branch> {
             false => Branch::any(),
         })],
         _ => vec![opaque(leaf)],
+    }
+}
+
+/// The log type that audit events have.
+pub(crate) const LOG_TYPE: &str = "Amazon.EKS.Audit";
+
+/// Whether an audit event passes a test of its log type, if it is one. Guards of scripts let everything else pass. A log
+/// type inside the event (`p_log_type`) is that of a platform which the event has been through; an audit log has none.
+fn of_log_type(field: &FieldPath, pattern: &Pattern) -> Option<bool> {
+    match plain(field).as_str() {
+        "log_type" => Some(CompiledPattern::new(pattern).is_ok_and(|compiled| compiled.matches_str(LOG_TYPE))),
+        "p_log_type" => Some(false),
+        _ => None,
     }
 }
 

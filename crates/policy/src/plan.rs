@@ -56,6 +56,8 @@ pub(crate) enum Outcome {
     Planned,
     /// No request is so.
     Impossible(String),
+    /// It is not about audit events: they do not have this field.
+    Elsewhere(String),
     /// It cannot be told what it is about: any request is planned for.
     Unknown,
 }
@@ -67,6 +69,7 @@ impl Plan {
         let rules = BTreeSet::from([rule.to_owned()]);
         match tester.demands() {
             Err(Nothing::Impossible(reason)) => Outcome::Impossible(reason),
+            Err(Nothing::Elsewhere(field)) => Outcome::Elsewhere(field),
             Err(Nothing::Unknown) => {
                 let mut verbs = tester.allowed_verbs();
                 if verbs.is_empty() {

@@ -47,6 +47,7 @@ impl Entry {
 pub(crate) struct Notes {
     pub(crate) impossible: Vec<(String, String)>,
     pub(crate) unknown: Vec<String>,
+    pub(crate) elsewhere: Vec<(String, String)>,
 }
 
 impl Notes {
@@ -66,6 +67,11 @@ pub(crate) fn render(entries: &[Entry], omitted: &[Stage], notes: &Notes) -> Str
     }
     for rule in &notes.unknown {
         yaml.comment("", &format!("{rule} is too intricate to say what it needs; it may need more."));
+    }
+    if !notes.elsewhere.is_empty() {
+        let mut rules: Vec<&str> = notes.elsewhere.iter().map(|(rule, _)| rule.as_str()).collect();
+        rules.dedup();
+        yaml.comment("", &format!("Nothing here is for {}: audit events do not have what is read there.", few(&rules)));
     }
     yaml.line("apiVersion: audit.k8s.io/v1");
     yaml.line("kind: Policy");

@@ -28,6 +28,8 @@ pub struct SuggestedPolicy {
     /// Rules of which it could not be told what they are about. The policy logs whatever they could mean, as far as that
     /// can be told.
     pub unknown: Vec<String>,
+    /// Rules that are not about audit events, and a field that they need and that these do not have.
+    pub elsewhere: Vec<(String, String)>,
 }
 
 /// What holds credentials or much data: below a rule that logs bodies of everything it would be logged whole.
@@ -88,7 +90,7 @@ pub fn suggest(conditions: &[(&str, &Expr)]) -> SuggestedPolicy {
         .map(|entries| draft(entries))
         .find(good)
         .unwrap_or_else(|| draft(&entries(&plan, false)));
-    SuggestedPolicy { text, policy, impossible: notes.impossible, unknown: notes.unknown }
+    SuggestedPolicy { text, policy, impossible: notes.impossible, unknown: notes.unknown, elsewhere: notes.elsewhere }
 }
 
 fn sees_all(policy: &Policy, conditions: &[(&str, &Expr)], notes: &Notes) -> bool {
@@ -107,19 +109,25 @@ fn collect(plan: &mut Plan, notes: &mut Notes, rule: &str, condition: &Expr) {
             return;
         }
     };
-    let mut impossible = None;
+    let (mut impossible, mut elsewhere) = (None, None);
     let mut possible = false;
     for branch in &branches {
         match plan.add(rule, branch) {
             Outcome::Planned => possible = true,
             Outcome::Impossible(reason) => impossible = impossible.or(Some(reason)),
+            Outcome::Elsewhere(field) => elsewhere = elsewhere.or(Some(field)),
             Outcome::Unknown => {
                 possible = true;
                 notes.add_unknown(rule);
             }
         }
     }
-    if !possible {
+    if possible {
+        return;
+    }
+    if let Some(field) = elsewhere {
+        notes.elsewhere.push((rule.to_owned(), field));
+    } else {
         let reason = impossible.unwrap_or_else(|| "the condition is never true".to_owned());
         notes.impossible.push((rule.to_owned(), reason));
     }
@@ -221,7 +229,9 @@ fn noise(plan: &Plan) -> Vec<Entry> {
     };
     let mut entries: Vec<Entry> = Vec::new();
     for noise in NOISE {
-        let verbs: Vec<&'static str> = noise.verbs.iter().copied().filter(|verb| wide.contains_key(verb)).collect();
+        // What reads bodies of anything may read these.
+        let plain = |verb: &&'static str| wide.get(verb).is_some_and(|need| need.level == Level::Metadata);
+        let verbs: Vec<&'static str> = noise.verbs.iter().copied().filter(plain).collect();
         let named = |form: &str| verbs.iter().any(|verb| plan.names(noise.group, form, verb));
         let free: Vec<&&str> = noise.resources.iter().filter(|form| !named(form)).collect();
         if verbs.is_empty() || free.is_empty() || (!noise.users.is_empty() && plan.nodes) {

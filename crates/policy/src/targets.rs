@@ -58,6 +58,8 @@ pub(crate) struct Targets {
 pub(crate) enum Nothing {
     /// No request is so, whatever the policy.
     Impossible(String),
+    /// It is not about audit events: they do not have this field.
+    Elsewhere(String),
     /// It cannot be told.
     Unknown,
 }

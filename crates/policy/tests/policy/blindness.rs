@@ -3,7 +3,7 @@
 use masthead_ir::expr::{CompareOp, Expr};
 use masthead_ir::pattern::{Case, Differs, Pattern};
 use masthead_ir::pipeline::{Pipeline, Source, Stage};
-use masthead_ir::rule::Body;
+use masthead_ir::rule::{Body, Script, Trigger};
 use masthead_ir::{FieldPath, Value};
 use masthead_policy::{Needs, Verdict, blind, blind_body, needs};
 
@@ -232,4 +232,44 @@ fn a_body_is_blind_if_a_part_that_it_must_have_is() {
     assert!(matches!(verdict(vec![Stage::Append(other(&unseen))]), Verdict::Partly(_)));
     assert!(matches!(verdict(vec![Stage::Filter(unseen.clone())]), Verdict::Blind(_)));
     assert_eq!(masthead_policy::conditions(&body(seen.clone(), vec![join(false)])), [seen, unseen]);
+}
+
+#[test]
+fn guards_of_scripts_are_asked_for_audit_events() {
+    let log_type =
+        |value: &str| Expr::Test { field: FieldPath::flat("log_type"), pattern: Pattern::Same(Value::text(value)) };
+    let own = |value: &str| {
+        let field = || FieldPath::keys(["p_log_type"]);
+        let present = Expr::Test { field: field(), pattern: Pattern::Present };
+        and([present, not(Expr::Test { field: field(), pattern: Pattern::Same(Value::text(value)) })])
+    };
+    let unseen = and([is("objectRef.resource", "secrets"), has("responseObject.data"), Expr::Literal(Value::Absent)]);
+    let part = |value: &str, guard: Expr| or([not(log_type(value)), own(value), guard]);
+    let guard = and([part("GCP.AuditLog", is("verb", "get")), part("Amazon.EKS.Audit", unseen)]);
+    assert!(matches!(mixed(&guard), Verdict::Blind(_)), "{:?}", mixed(&guard));
+
+    let script = |log_types: &[&str]| {
+        let script = Script {
+            log_types: log_types.iter().map(|name| (*name).to_owned()).collect(),
+            guard: guard.clone(),
+            module: String::new(),
+            source: "".into(),
+            source_path: "rule.py".into(),
+            library: Default::default(),
+            config: serde_json::Value::Null,
+        };
+        let trigger = Trigger { threshold: 1, period_minutes: 60, summary: Vec::new(), alert: true };
+        Body::Script(script, trigger)
+    };
+    let policy = policy(MIXED);
+    assert!(matches!(blind_body(&policy, &script(&["Amazon.EKS.Audit", "GCP.AuditLog"])), Verdict::Blind(_)));
+    assert_eq!(blind_body(&policy, &script(&["GCP.AuditLog"])), Verdict::Sees);
+    assert_eq!(masthead_policy::conditions(&script(&["GCP.AuditLog"])), []);
+}
+
+#[test]
+fn what_is_no_audit_event_is_not_blind() {
+    let nothing = rules("  - {level: None}\n");
+    assert_eq!(blind(&nothing, &is("output_fields.proc.name", "bash")), Verdict::Sees);
+    assert!(matches!(blind(&nothing, &and([is("sourcetype", "kube:audit"), is("verb", "get")])), Verdict::Blind(_)));
 }

@@ -6,7 +6,7 @@ use masthead_policy::{SuggestedPolicy, Verdict, blind, suggest};
 use masthead_schema::field;
 use proptest::prelude::*;
 
-use crate::{and, glob, has, is, not, one_of, test};
+use crate::{and, glob, has, is, not, one_of, or, test};
 
 fn suggested(rules: &[(&str, Expr)]) -> SuggestedPolicy {
     let rules: Vec<(&str, &Expr)> = rules.iter().map(|(name, condition)| (*name, condition)).collect();
@@ -91,6 +91,16 @@ fn users_that_are_named_stand_alone() {
 }
 
 #[test]
+fn rules_about_other_logs_need_nothing() {
+    let falco = and([is("priority", "Critical"), is("output_fields.proc.name", "bash")]);
+    let either = or([falco.clone(), is("objectRef.resource", "secrets")]);
+    let rules = [("falco", falco), ("either", either), ("indexed", and([is("index", "k8s"), is("verb", "delete")]))];
+    let suggestion = suggested(&rules);
+    assert_eq!(suggestion.elsewhere, [("falco".to_owned(), "priority".to_owned())]);
+    insta::assert_snapshot!(shown(&rules));
+}
+
+#[test]
 fn a_stage_that_is_asked_for_is_kept() {
     let text = shown(&[("received", and([is("stage", "RequestReceived"), is("objectRef.resource", "pods")]))]);
     assert!(!text.contains("omitStages"), "{text}");
@@ -138,6 +148,7 @@ const FIELDS: &[&str] = &[
     "requestObject.spec.hostPID",
     "responseObject.kind",
     "userAgent",
+    "proc.name",
 ];
 
 fn leaf() -> impl Strategy<Value = Expr> {
