@@ -8,11 +8,18 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod codes;
+mod columns;
 mod detection;
 mod guard;
 mod keys;
 mod prelude;
+#[cfg(test)]
+mod published;
 mod python_file;
+mod query;
+mod rows_python;
+mod schedule;
+mod scheduled;
 mod shared;
 mod source;
 #[cfg(test)]
@@ -47,6 +54,9 @@ enum AnalysisType {
     Global,
     DataModel,
     Pack,
+    ScheduledRule,
+    /// A saved query too.
+    Query,
     /// Known, and cannot run here: with a name for people.
     Unsupported(&'static str),
 }
@@ -56,12 +66,12 @@ const ANALYSIS_TYPES: &[(&str, AnalysisType)] = &[
     ("global", AnalysisType::Global),
     ("datamodel", AnalysisType::DataModel),
     ("pack", AnalysisType::Pack),
-    ("scheduled_rule", AnalysisType::Unsupported("scheduled rules, which run over rows of a query of a data lake,")),
+    ("scheduled_rule", AnalysisType::ScheduledRule),
     ("correlation_rule", AnalysisType::Unsupported("correlation rules")),
     ("policy", AnalysisType::Unsupported("policies, which look at the state of cloud resources,")),
     ("lookup_table", AnalysisType::Unsupported("lookup tables")),
-    ("saved_query", AnalysisType::Unsupported("saved queries")),
-    ("scheduled_query", AnalysisType::Unsupported("scheduled queries")),
+    ("saved_query", AnalysisType::Query),
+    ("scheduled_query", AnalysisType::Query),
 ];
 
 impl AnalysisType {
@@ -95,15 +105,24 @@ impl Dialect for Panther {
         let mut compiled: BTreeMap<usize, Compiled> = BTreeMap::new();
         // Rules that share the same files are compiled together.
         let mut groups: BTreeMap<Vec<PathBuf>, Group> = BTreeMap::new();
+        let queries = scheduled::queries(files);
+        let used = scheduled::used(files);
         for (at, file) in files.iter().enumerate() {
             let Some(root) = file.mapping() else { continue };
             match AnalysisType::of(root) {
-                Some(AnalysisType::Rule | AnalysisType::Global | AnalysisType::DataModel) => {
+                Some(
+                    AnalysisType::Rule | AnalysisType::ScheduledRule | AnalysisType::Global | AnalysisType::DataModel,
+                ) => {
                     let shared = shared_files(corpus, files, file);
                     let paths = shared.iter().map(|file| file.path.clone()).collect();
                     groups.entry(paths).or_insert_with(|| Group { shared, members: Vec::new() }).members.push(at);
                 }
                 Some(AnalysisType::Pack) => {}
+                // What is wrong with a query that a rule runs over is told with the rule.
+                Some(AnalysisType::Query) if used.contains(&rule_id(file, root)) => {}
+                Some(AnalysisType::Query) => {
+                    compiled.insert(at, scheduled::compile_query(file, root));
+                }
                 Some(AnalysisType::Unsupported(what)) => {
                     compiled.insert(at, unsupported(file, root, "AnalysisType", what));
                 }
@@ -121,11 +140,15 @@ impl Dialect for Panther {
             let modules = shared.modules();
             for at in group.members {
                 let file = &files[at];
-                if let Some(root) = file.mapping()
-                    && AnalysisType::of(root) == Some(AnalysisType::Rule)
-                {
-                    compiled.insert(at, detection::compile(file, root, corpus, &shared, &modules, at));
-                }
+                let Some(root) = file.mapping() else { continue };
+                let rule = match AnalysisType::of(root) {
+                    Some(AnalysisType::Rule) => detection::compile(file, root, corpus, &shared, &modules, at),
+                    Some(AnalysisType::ScheduledRule) => {
+                        scheduled::compile_rule(file, root, corpus, &queries, &modules)
+                    }
+                    _ => continue,
+                };
+                compiled.insert(at, rule);
             }
         }
         set.rules = compiled.into_values().collect();
