@@ -9,6 +9,7 @@
 
 mod codes;
 mod columns;
+pub mod correlation;
 mod detection;
 mod guard;
 mod keys;
@@ -20,6 +21,8 @@ mod query;
 mod rows_python;
 mod schedule;
 mod scheduled;
+#[cfg(test)]
+mod scheduled_tests;
 mod shared;
 mod source;
 #[cfg(test)]
@@ -55,6 +58,7 @@ enum AnalysisType {
     DataModel,
     Pack,
     ScheduledRule,
+    Correlation,
     /// A saved query too.
     Query,
     /// Known, and cannot run here: with a name for people.
@@ -67,7 +71,7 @@ const ANALYSIS_TYPES: &[(&str, AnalysisType)] = &[
     ("datamodel", AnalysisType::DataModel),
     ("pack", AnalysisType::Pack),
     ("scheduled_rule", AnalysisType::ScheduledRule),
-    ("correlation_rule", AnalysisType::Unsupported("correlation rules")),
+    ("correlation_rule", AnalysisType::Correlation),
     ("policy", AnalysisType::Unsupported("policies, which look at the state of cloud resources,")),
     ("lookup_table", AnalysisType::Unsupported("lookup tables")),
     ("saved_query", AnalysisType::Query),
@@ -107,11 +111,16 @@ impl Dialect for Panther {
         let mut groups: BTreeMap<Vec<PathBuf>, Group> = BTreeMap::new();
         let queries = scheduled::queries(files);
         let used = scheduled::used(files);
+        let named = correlation::named_rules(files);
         for (at, file) in files.iter().enumerate() {
             let Some(root) = file.mapping() else { continue };
             match AnalysisType::of(root) {
                 Some(
-                    AnalysisType::Rule | AnalysisType::ScheduledRule | AnalysisType::Global | AnalysisType::DataModel,
+                    AnalysisType::Rule
+                    | AnalysisType::ScheduledRule
+                    | AnalysisType::Correlation
+                    | AnalysisType::Global
+                    | AnalysisType::DataModel,
                 ) => {
                     let shared = shared_files(corpus, files, file);
                     let paths = shared.iter().map(|file| file.path.clone()).collect();
@@ -143,8 +152,9 @@ impl Dialect for Panther {
                 let Some(root) = file.mapping() else { continue };
                 let rule = match AnalysisType::of(root) {
                     Some(AnalysisType::Rule) => detection::compile(file, root, corpus, &shared, &modules, at),
-                    Some(AnalysisType::ScheduledRule) => {
-                        scheduled::compile_rule(file, root, corpus, &queries, &modules)
+                    Some(AnalysisType::ScheduledRule) => scheduled::compile_rule(file, root, corpus, &queries),
+                    Some(AnalysisType::Correlation) => {
+                        correlation::compile(file, root, corpus, &named, &shared, &modules)
                     }
                     _ => continue,
                 };

@@ -53,3 +53,29 @@ fn all_queries() {
     }
     assert!(set.rules.len() > 50, "{listed}");
 }
+
+#[test]
+#[ignore = "needs the published content"]
+fn tests_of_correlation_rules() {
+    let (corpus, set) = compile(&["correlation_rules", "rules"]);
+    let mut outcomes = Vec::new();
+    for file in &corpus.files {
+        let Some(root) = file.mapping() else { continue };
+        let all = crate::correlation::run_tests(root);
+        outcomes.extend(all.into_iter().map(|outcome| (file.stem().to_owned(), outcome)));
+    }
+    let failed: Vec<_> = outcomes.iter().filter(|(_, outcome)| !outcome.passed()).collect();
+    assert!(failed.is_empty(), "{} of {} fail: {failed:#?}", failed.len(), outcomes.len());
+    assert!(outcomes.len() > 60, "{}", outcomes.len());
+    let correlations =
+        || set.rules.iter().filter(|compiled| compiled.path.to_string_lossy().contains("correlation_rules"));
+    let invalid: Vec<_> = correlations().filter(|compiled| compiled.status == Status::Invalid).collect();
+    assert!(invalid.is_empty(), "{invalid:#?}");
+    if let Ok(path) = std::env::var("MASTHEAD_PANTHER_REPORT") {
+        std::fs::write(
+            path + ".correlation",
+            format!("{} tests pass\n{}", outcomes.len(), stopped(correlations()).join("\n")),
+        )
+        .unwrap();
+    }
+}

@@ -1,6 +1,10 @@
 //! The Python of scheduled rules, which runs over rows of a query: what can be read off it.
 
-use ruff_python_ast::{Expr as Py, InterpolatedStringElement, ModModule, Stmt, StmtFunctionDef};
+use masthead_ir::expr::{Expr, FieldPath};
+use masthead_ir::pattern::{Case, OrderOp, Pattern};
+use ruff_python_ast::{
+    BoolOp, CmpOp, Expr as Py, InterpolatedStringElement, ModModule, Number, Stmt, StmtFunctionDef, UnaryOp,
+};
 
 use crate::source::Source;
 
@@ -99,7 +103,9 @@ fn column(value: &Py, event: &str) -> Option<String> {
             let args = &call.arguments.args;
             match method.attr.as_str() {
                 "get" => literal(args.first()?),
-                "deep_get" => {
+                "deep_get"
+                    if call.arguments.keywords.iter().all(|keyword| keyword.arg.as_deref() == Some("default")) =>
+                {
                     let keys: Option<Vec<String>> = args.iter().map(literal).collect();
                     keys.filter(|keys| !keys.is_empty()).map(|keys| keys.join("."))
                 }
@@ -108,4 +114,112 @@ fn column(value: &Py, event: &str) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// The condition that `rule` puts on rows; `field` gives the column of a name. None if it does more than compare columns with
+/// literals.
+pub(crate) fn condition(source: &Source, field: &dyn Fn(&str) -> Option<FieldPath>) -> Option<Expr> {
+    let def = function(&source.module, "rule")?;
+    let [parameter] = def.parameters.args.as_slice() else { return None };
+    let rows = Rows { event: parameter.parameter.name.as_str(), field };
+    rows.holds(returned(def)?)
+}
+
+/// Reads conditions on rows.
+struct Rows<'a> {
+    /// The name of the row.
+    event: &'a str,
+    field: &'a dyn Fn(&str) -> Option<FieldPath>,
+}
+
+impl Rows<'_> {
+    /// When an expression is true. A missing column equals nothing, and cannot be compared by order.
+    fn holds(&self, value: &Py) -> Option<Expr> {
+        match value {
+            Py::BoolOp(joined) => {
+                let parts = joined.values.iter().map(|part| self.holds(part)).collect::<Option<Vec<_>>>()?;
+                Some(if joined.op == BoolOp::And { Expr::And(parts) } else { Expr::Or(parts) })
+            }
+            Py::UnaryOp(negated) if negated.op == UnaryOp::Not => match self.holds(&negated.operand)? {
+                // A missing column makes an order an error, not false.
+                Expr::Test { pattern: Pattern::Order { .. }, .. } | Expr::And(_) | Expr::Or(_) => None,
+                test => Some(Expr::Not(Box::new(test))),
+            },
+            Py::BooleanLiteral(literal) => {
+                Some(if literal.value { Expr::And(Vec::new()) } else { Expr::Or(Vec::new()) })
+            }
+            Py::Compare(compare) => match (&*compare.ops, &*compare.comparators) {
+                ([op], [right]) => self.compared(&compare.left, *op, right),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    fn compared(&self, left: &Py, op: CmpOp, right: &Py) -> Option<Expr> {
+        let field = (self.field)(&self.column_alone(left)?)?;
+        let order = |op| {
+            let Py::NumberLiteral(_) = right else { return None };
+            Some(Pattern::Order { op, literal: literal_text(right)?.0 })
+        };
+        let (pattern, negated) = match op {
+            CmpOp::Eq => (equal(right)?, false),
+            CmpOp::NotEq => (equal(right)?, true),
+            CmpOp::In => (member_of(right)?, false),
+            CmpOp::NotIn => (member_of(right)?, true),
+            CmpOp::Lt => (order(OrderOp::Lt)?, false),
+            CmpOp::LtE => (order(OrderOp::Le)?, false),
+            CmpOp::Gt => (order(OrderOp::Gt)?, false),
+            CmpOp::GtE => (order(OrderOp::Ge)?, false),
+            CmpOp::Is | CmpOp::IsNot if right.is_none_literal_expr() => (Pattern::Present, op == CmpOp::Is),
+            _ => return None,
+        };
+        let test = Expr::Test { field, pattern };
+        Some(if negated { Expr::Not(Box::new(test)) } else { test })
+    }
+
+    /// A column that is read without a default, or with one that no condition here is true for.
+    fn column_alone(&self, value: &Py) -> Option<String> {
+        if let Py::Call(call) = value
+            && call.func.as_attribute_expr().is_some_and(|method| method.attr.as_str() == "get")
+        {
+            let harmless = match call.arguments.args.get(1) {
+                None => true,
+                Some(default) => default.is_none_literal_expr(),
+            };
+            if !harmless || !call.arguments.keywords.is_empty() {
+                return None;
+            }
+        }
+        column(value, self.event)
+    }
+}
+
+/// A literal as text, and whether it is a number.
+fn literal_text(value: &Py) -> Option<(String, bool)> {
+    match value {
+        Py::StringLiteral(literal) => Some((literal.value.to_str().to_owned(), false)),
+        Py::NumberLiteral(literal) => match &literal.value {
+            Number::Int(int) => Some((int.to_string(), true)),
+            Number::Float(float) => Some((float.to_string(), true)),
+            Number::Complex { .. } => None,
+        },
+        Py::BooleanLiteral(literal) => Some((literal.value.to_string(), false)),
+        _ => None,
+    }
+}
+
+fn equal(value: &Py) -> Option<Pattern> {
+    let (text, numeric) = literal_text(value)?;
+    Some(Pattern::Text { text, case: Case::Sensitive, numeric })
+}
+
+fn member_of(value: &Py) -> Option<Pattern> {
+    let members = match value {
+        Py::List(list) => &list.elts,
+        Py::Tuple(tuple) => &tuple.elts,
+        Py::Set(set) => &set.elts,
+        _ => return None,
+    };
+    members.iter().map(equal).collect::<Option<Vec<_>>>().map(Pattern::AnyOf)
 }

@@ -15,9 +15,7 @@ use masthead_ir::rule::{
 use masthead_ir::time::TimeRange;
 use masthead_rulefile::{Corpus, Node, RuleFile};
 
-use crate::columns::over_columns;
 use crate::detection::{read_attack, read_severity};
-use crate::guard::{self, Model, Modules};
 use crate::keys::Keys;
 use crate::query::{self, Translated};
 use crate::rows_python::{self, Part};
@@ -170,26 +168,14 @@ fn compiled(
 }
 
 /// Compiles a file whose `AnalysisType` is `scheduled_rule`.
-pub(crate) fn compile_rule(
-    file: &RuleFile,
-    root: &Node,
-    corpus: &Corpus,
-    queries: &Queries<'_>,
-    modules: &Modules<'_>,
-) -> Compiled {
+pub(crate) fn compile_rule(file: &RuleFile, root: &Node, corpus: &Corpus, queries: &Queries<'_>) -> Compiled {
     let mut keys = Keys::new(file, root);
     let mut failed = None;
-    let rule = read_rule(&mut keys, corpus, queries, modules, &mut failed);
+    let rule = read_rule(&mut keys, corpus, queries, &mut failed);
     compiled(file, crate::rule_id(file, root), keys.diagnostics, rule, failed)
 }
 
-fn read_rule(
-    keys: &mut Keys<'_>,
-    corpus: &Corpus,
-    queries: &Queries<'_>,
-    modules: &Modules<'_>,
-    failed: &mut Option<Status>,
-) -> Option<Rule> {
+fn read_rule(keys: &mut Keys<'_>, corpus: &Corpus, queries: &Queries<'_>, failed: &mut Option<Status>) -> Option<Rule> {
     let id = keys.required_text("RuleID");
     let name = keys.text("DisplayName").filter(|name| !name.is_empty());
     let severity = read_severity(keys);
@@ -206,7 +192,7 @@ fn read_rule(
     let (id, source, severity) = (id?, source?, severity?);
     let title = name.unwrap_or(id);
     let mut joined = join(reads)?;
-    let python = read_python(keys, &source, modules, &joined)?;
+    let python = read_python(keys, &source, &joined)?;
     joined.pipeline.stages.extend(python.filter.map(Stage::Filter));
     Some(Rule {
         id: id.to_owned(),
@@ -330,13 +316,13 @@ struct Python {
     dedup: Option<Vec<String>>,
 }
 
-fn read_python(keys: &mut Keys<'_>, source: &Source, modules: &Modules<'_>, rows: &Joined) -> Option<Python> {
+fn read_python(keys: &mut Keys<'_>, source: &Source, rows: &Joined) -> Option<Python> {
     if !source.binds("rule") {
         let message = "the Python file has no function `rule`";
         keys.diagnostics.push(Diagnostic::error("missing-function", message).at(source.start()));
         return None;
     }
-    let filter = if rows_python::always_true(source) { None } else { row_filter(keys, source, modules, rows) };
+    let filter = if rows_python::always_true(source) { None } else { row_filter(keys, source, rows) };
     let functions = rows_python::functions(source);
     let title = rows_python::text(source, "title").and_then(|parts| template(&parts, rows));
     let dedup = rows_python::text(source, "dedup").and_then(|parts| dedup_fields(&parts, rows));
@@ -355,9 +341,8 @@ fn read_python(keys: &mut Keys<'_>, source: &Source, modules: &Modules<'_>, rows
 }
 
 /// The condition that `rule` puts on rows.
-fn row_filter(keys: &mut Keys<'_>, source: &Source, modules: &Modules<'_>, rows: &Joined) -> Option<Expr> {
-    let exact = guard::exact(&source.module, modules, "", &Model::new());
-    let filter = exact.and_then(|exact| over_columns(&exact, &|keys| column(&keys.join("."), rows)));
+fn row_filter(keys: &mut Keys<'_>, source: &Source, rows: &Joined) -> Option<Expr> {
+    let filter = rows_python::condition(source, &|name| column(name, rows));
     if filter.is_none() {
         let message = "the function `rule` cannot be read: every row of the query counts";
         keys.diagnostics.push(Diagnostic::warning("row-rule", message).at(source.start()));

@@ -180,6 +180,13 @@ impl<'q> Translator<'q> {
                 let (array, delimiter) = (self.list(array)?, self.value(delimiter)?);
                 Expr::Call { func: Func::MvJoin, args: vec![array, delimiter] }
             }
+            ("ARRAY_SLICE", [array, from, to]) => {
+                let (Some(from), Some(to)) = (whole(from), whole(to)) else { return Ok(None) };
+                // The end is not a part of it.
+                let places = [from, to - 1].map(|at| Expr::Literal(Value::Int(at)));
+                let args = std::iter::once(self.list(array)?).chain(places).collect();
+                Expr::Call { func: Func::MvIndex, args }
+            }
             ("ARRAY_COMPACT", [array]) => self.list(array)?,
             ("ARRAY_INTERSECTION", [array, others]) => match self.members_of(others) {
                 Some(pattern) => members(self.list(array)?, pattern, true),
@@ -219,6 +226,14 @@ impl<'q> Translator<'q> {
             }
             other => Ok(inside(&self.scope.value(&other), &steps)),
         }
+    }
+}
+
+/// A whole number.
+fn whole(sql: &Sql) -> Option<i64> {
+    match literal(sql)? {
+        Literal::Number(text) => text.parse().ok(),
+        _ => None,
     }
 }
 

@@ -23,6 +23,15 @@ pub(super) fn name(item: &SelectItem, expr: &Expr) -> String {
         SelectItem::UnnamedExpr(sql) => bare(sql),
         _ => return item.to_string(),
     };
+    // A column that the platform adds keeps its name.
+    let last = match sql {
+        Sql::Identifier(name) => Some(name),
+        Sql::CompoundIdentifier(names) => names.last(),
+        _ => None,
+    };
+    if let Some(added) = last.filter(|name| name.value.to_ascii_lowercase().starts_with("p_")) {
+        return added.value.to_ascii_lowercase();
+    }
     match (expr, sql) {
         (Expr::Field(FieldPath::Flat(field)), Sql::Function(_)) => field.to_string(),
         (_, Sql::Function(inner)) => function::name_of(inner).to_lowercase(),
@@ -74,7 +83,7 @@ pub(super) fn union(mut left: Rows, mut right: Rows, distinct_rows: bool) -> Res
 }
 
 /// The stages that leave these columns under their names.
-fn kept(columns: &[Column]) -> Vec<Stage> {
+pub(super) fn kept(columns: &[Column]) -> Vec<Stage> {
     let mut fields: Vec<String> = Vec::new();
     let mut pairs = Vec::new();
     for column in columns {

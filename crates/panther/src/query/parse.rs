@@ -19,6 +19,10 @@ const MAX_NESTING: usize = 40;
 
 /// The one query of a text.
 pub(super) fn parse(sql: &str) -> Result<Query> {
+    if let Some(at) = ["{%", "{{", "{#"].iter().filter_map(|mark| sql.find(mark)).min() {
+        let message = "templates and macros in queries cannot run here".to_owned();
+        return Err(Fault { message, place: Some(at..at + 2), syntax: false });
+    }
     let dialect = SnowflakeDialect {};
     let tokens =
         Tokenizer::new(&dialect, sql).tokenize_with_location().map_err(|error| syntax(sql, error.to_string()))?;
@@ -34,6 +38,7 @@ pub(super) fn parse(sql: &str) -> Result<Query> {
         let message = format!("an expression of the query has more than {MAX_OPERATORS} operators");
         return Err(Fault { message, place: None, syntax: false });
     }
+    let tokens = plain_spans(tokens);
     let mut parsed = Parser::new(&dialect).with_recursion_limit(MAX_NESTING).with_tokens_with_locations(tokens);
     let mut statements = parsed.parse_statements().map_err(|error| syntax(sql, told(error)))?;
     let extra = statements.get(1).map(|second| place(sql, second));
@@ -47,6 +52,38 @@ pub(super) fn parse(sql: &str) -> Result<Query> {
         }
         (None, _) => Err(Fault { message: "the query is empty".to_owned(), place: None, syntax: true }),
     }
+}
+
+/// The tokens, in which arguments of time conditions are as SQL has them: the platform reads these before the database does,
+/// and takes spans without quotes (`1 d`) and empty arguments.
+fn plain_spans(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let mut plain: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
+    // How many brackets are open since a time condition began.
+    let mut open: Option<usize> = None;
+    for token in tokens {
+        if matches!(token.token, Token::Whitespace(_)) {
+            continue;
+        }
+        match (&token.token, open) {
+            (Token::Word(word), None) if word.value.to_ascii_uppercase().starts_with("P_OCCURS_") => open = Some(0),
+            (Token::LParen, Some(depth)) => open = Some(depth + 1),
+            (Token::RParen, Some(depth)) => open = depth.checked_sub(1).filter(|depth| *depth > 0),
+            (Token::Word(word), Some(1)) => {
+                if let Some(last) = plain.last_mut()
+                    && let Token::Number(number, _) = &last.token
+                {
+                    last.token = Token::SingleQuotedString(format!("{number} {}", word.value));
+                    continue;
+                }
+            }
+            (Token::Comma, Some(1)) if plain.last().is_some_and(|last| last.token == Token::Comma) => {
+                plain.push(TokenWithSpan { token: Token::make_keyword("NULL"), span: token.span });
+            }
+            _ => {}
+        }
+        plain.push(token);
+    }
+    plain
 }
 
 /// Whether operators hang too deeply below each other: those of one bracket since its last comma or clause.

@@ -113,7 +113,7 @@ impl<'q> Planner<'q> {
                     Some(at) => {
                         let query = self.named[at].1;
                         let later = self.named.split_off(at);
-                        let rows = self.inner(factor, query);
+                        let rows = self.inner(query);
                         self.named.extend(later);
                         rows?
                     }
@@ -127,19 +127,25 @@ impl<'q> Planner<'q> {
                 };
                 (rows, Some(last), alias)
             }
-            TableFactor::Derived { subquery, alias, .. } => (self.inner(factor, subquery)?, None, alias),
+            TableFactor::Derived { subquery, alias, .. } => (self.inner(subquery)?, None, alias),
             other => return self.unsupported(other, format!("`{}` cannot be read here", shortened(other))),
         };
         rows.scope.names = name.into_iter().chain(alias.as_ref().map(lower)).collect();
         Ok(rows)
     }
 
-    fn inner(&mut self, factor: &TableFactor, query: &'q Query) -> Result<Rows> {
+    /// The rows of a query inside of another.
+    pub(super) fn subquery(&mut self, query: &'q Query) -> Result<Rows> {
         self.count += 1;
         if self.count > MAX_QUERIES {
-            return self.unsupported(factor, format!("the query comes to more than {MAX_QUERIES} inner queries"));
+            return self.unsupported(query, format!("the query comes to more than {MAX_QUERIES} inner queries"));
         }
-        let mut rows = self.query(query)?;
+        self.query(query)
+    }
+
+    /// The rows of an inner query as a table.
+    fn inner(&mut self, query: &'q Query) -> Result<Rows> {
+        let mut rows = self.subquery(query)?;
         let mut scope = Scope { table: rows.scope.table.filter(|_| rows.star), ..Scope::default() };
         if rows.star {
             scope.columns = std::mem::take(&mut rows.scope.columns);
@@ -174,6 +180,7 @@ impl<'q> Planner<'q> {
         let (expr, path) = translator.elements(array)?;
         rows.stages.push(Stage::Assign { field: column.clone(), expr });
         rows.stages.push(Stage::Expand { field: column.clone(), limit: 0 });
+        // A row of an event without elements is one of an outer flattening only.
         if !outer {
             let field = FieldPath::flat(&column);
             rows.stages.push(Stage::Filter(Expr::Test { field, pattern: Pattern::Present }));

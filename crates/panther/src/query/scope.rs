@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use masthead_ir::expr::{Expr, FieldPath, Func};
+use masthead_ir::expr::{ArithOp, Expr, FieldPath, Func};
 use masthead_ir::value::Value;
 use sqlparser::ast::{AccessExpr, Expr as Sql, JsonPathElem, Subscript, Value as SqlValue};
 
@@ -211,6 +211,13 @@ impl Scope {
         match expr {
             Expr::Field(FieldPath::Flat(name)) => &**name == "_time" || self.times.contains(&**name),
             Expr::Call { func: Func::Now | Func::RelativeTime, .. } => true,
+            // What `TIME_SLICE` makes of a time.
+            Expr::Arith { op: ArithOp::Mul, left, .. } => match &**left {
+                Expr::Call { func: Func::Floor, args } => {
+                    args.iter().flat_map(Expr::fields).any(|field| self.is_time(&Expr::Field(field)))
+                }
+                _ => false,
+            },
             Expr::Call { func: Func::Coalesce, args } => args.first().is_some_and(|first| self.is_time(first)),
             _ => false,
         }

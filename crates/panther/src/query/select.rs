@@ -1,7 +1,7 @@
 //! One `SELECT` after the other to stages.
 
 use masthead_ir::expr::{Expr, FieldPath, Func};
-use masthead_ir::pipeline::{Aggregation, SortKey, SortOrder, Stage};
+use masthead_ir::pipeline::{Aggregation, Pipeline, SortKey, SortOrder, Source, Stage};
 use masthead_ir::value::Value;
 use sqlparser::ast::{
     BinaryOperator, Distinct, Expr as Sql, GroupByExpr, LimitClause, OrderBy, OrderByKind, Query, Select, SelectItem,
@@ -16,6 +16,9 @@ use super::relation::{Column, Planner, Rows};
 use super::time::within;
 use super::value::{Translator, column, literal};
 use super::{Fault, HIDDEN, Result, Translated, all, always, any};
+
+/// How many stages the flattening of an array has.
+const STAGES_OF_FLATTEN: usize = 3;
 
 /// A whole query.
 pub(super) fn query(sql: &str, query: &Query) -> Result<Translated> {
@@ -101,7 +104,7 @@ impl<'q> Planner<'q> {
         let scope = std::mem::take(&mut rows.scope);
         let mut translator = Translator::new(self.sql, scope, &select.projection);
         if let Some(selection) = &select.selection {
-            filter(&mut translator, &mut rows, selection)?;
+            self.filter(&mut translator, &mut rows, selection)?;
         }
         let groups = match &select.group_by {
             GroupByExpr::Expressions(groups, modifiers) if modifiers.is_empty() => groups.as_slice(),
@@ -157,35 +160,63 @@ impl<'q> Planner<'q> {
             || matches!(select.distinct, Some(Distinct::On(_)));
         if odd { self.unsupported(select, "the query has a clause that cannot run here") } else { Ok(()) }
     }
-}
 
-/// `WHERE`: what asks for events goes to the source, what asks for elements of flattened arrays comes behind.
-fn filter<'q>(translator: &mut Translator<'q>, rows: &mut Rows, selection: &'q Sql) -> Result<()> {
-    let elements: Vec<String> = translator.scope.elements.iter().map(|element| element.column.clone()).collect();
-    let computed = rows.stages.len() > 3 * elements.len();
-    let mut later = Vec::new();
-    for conjunct in conjuncts(selection) {
-        if let Some(range) = translator.window(conjunct)? {
-            let before = rows.range.take();
-            rows.range = Some(before.map_or(range.clone(), |before| within(before, range)));
-            continue;
-        }
-        translator.at_source = !computed;
-        let condition = translator.condition(conjunct, true)?;
-        translator.at_source = false;
-        if computed || mentions(&condition, &elements) {
-            later.push(translator.condition(conjunct, true)?);
-            if !computed {
-                rows.require(widened(condition, &elements));
+    /// `WHERE`: what asks for events goes to the source, what asks for elements of flattened arrays comes behind.
+    fn filter(&mut self, translator: &mut Translator<'q>, rows: &mut Rows, selection: &'q Sql) -> Result<()> {
+        let elements: Vec<String> = translator.scope.elements.iter().map(|element| element.column.clone()).collect();
+        let computed = rows.stages.len() > STAGES_OF_FLATTEN * elements.len();
+        let mut later = Vec::new();
+        let mut lookups = Vec::new();
+        for conjunct in conjuncts(selection) {
+            if let Sql::InSubquery { expr, subquery, negated } = conjunct {
+                lookups.push(self.lookup(translator, expr, subquery, *negated)?);
+                continue;
             }
-        } else {
-            rows.require(condition);
+            if let Some(range) = translator.window(conjunct)? {
+                let before = rows.range.take();
+                rows.range = Some(before.map_or(range.clone(), |before| within(before, range)));
+                continue;
+            }
+            translator.at_source = !computed;
+            let condition = translator.condition(conjunct, true)?;
+            translator.at_source = false;
+            if computed || mentions(&condition, &elements) {
+                later.push(translator.condition(conjunct, true)?);
+                if !computed {
+                    rows.require(widened(condition, &elements));
+                }
+            } else {
+                rows.require(condition);
+            }
         }
+        if !later.is_empty() {
+            rows.stages.push(Stage::Filter(all(later)));
+        }
+        rows.stages.extend(lookups);
+        Ok(())
     }
-    if !later.is_empty() {
-        rows.stages.push(Stage::Filter(all(later)));
+
+    /// Whether a value is among those of an inner query.
+    fn lookup(
+        &mut self,
+        translator: &mut Translator<'q>,
+        sql: &'q Sql,
+        inner: &'q Query,
+        negated: bool,
+    ) -> Result<Stage> {
+        let place = translator.place_of(sql)?;
+        let Some(FieldPath::Flat(field)) = translator.scope.field(&place) else {
+            return self.unsupported(sql, "only a field can be looked for in an inner query");
+        };
+        let mut right = self.subquery(inner)?;
+        let [column] = right.columns.as_mut_slice() else {
+            return self.unsupported(inner, "the inner query must give one column");
+        };
+        column.name = field.to_string();
+        right.stages.extend(output::kept(&right.columns));
+        let source = Source::Events { filter: right.filter, range: right.range };
+        Ok(Stage::SemiJoin { right: Box::new(Pipeline { source, stages: right.stages }), negated })
     }
-    Ok(())
 }
 
 /// Conditions that must all hold, brackets aside.

@@ -212,6 +212,7 @@ fn conditions() {
         ("ARRAYS_OVERLAP(user:groups, ARRAY_CONSTRUCT('ops', 'devs'))", true),
         ("ARRAY_SIZE(user:groups) = 2", true),
         ("ARRAY_SIZE(sourceIPs) > 2", false),
+        ("ARRAY_TO_STRING(ARRAY_SLICE(user:groups, 0, 1), ',') = 'devs'", true),
         ("p_any_ip_addresses = '192.168.7.9'", true),
         ("p_any_usernames = 'Jane'", true),
         ("ARRAY_CONTAINS('10.0.0.1'::variant, p_any_ip_addresses)", true),
@@ -228,6 +229,9 @@ fn conditions() {
         ("user:username = objectRef:namespace", false),
         ("user:username != objectRef:namespace", true),
         ("verb = 'create' AND p_occurs_since('30 minutes')", true),
+        ("verb = 'create' AND p_occurs_since(1 d, , p_event_time)", true),
+        ("verb = 'create' AND p_occurs_between('2024-01-01', current_timestamp)", true),
+        ("verb = TIMESTAMP '2024-01-01'", false),
         ("p_event_time > DATEADD('day', -1, CURRENT_TIMESTAMP()) AND verb = 'create'", true),
         ("(verb = 'create' AND (p_occurs_since('1 d')))", true),
         ("true", true),
@@ -292,6 +296,8 @@ fn pipelines() {
         ("groups", format!("SELECT user:username AS who, userAgent, COUNT(*) AS n, ARRAY_SIZE(ARRAY_UNIQUE_AGG(objectRef:name)) AS names, MIN(p_event_time) AS since {from} WHERE objectRef:resource = 'secrets' GROUP BY who, userAgent HAVING names >= 3 AND COUNT_IF(verb = 'get') > 1 ORDER BY n DESC LIMIT 5")),
         ("named_query", format!("WITH gets AS (SELECT user:username AS who, verb {from} WHERE verb = 'get') SELECT who, COUNT(DISTINCT verb) FROM gets WHERE who != 'kubelet' GROUP BY 1")),
         ("union", format!("SELECT verb {from} WHERE verb = 'get' UNION ALL SELECT stage {from} WHERE verb = 'list'")),
+        ("lookup", format!("SELECT verb {from} WHERE user:username NOT IN (SELECT user:username AS who {from} WHERE verb = 'get' AND p_occurs_since(1 h))")),
+        ("slices", format!("SELECT TIME_SLICE(p_event_time, 5, 'minute') AS slot, COUNT(*) AS n {from} GROUP BY slot HAVING n > 2")),
         ("other_log", "SELECT protopayload:methodName AS method FROM panther_logs.public.gcp_auditlog WHERE protoPayload:serviceName = 'k8s.io'".to_owned()),
     ];
     for (name, sql) in queries {
@@ -324,7 +330,9 @@ fn faults() {
         format!("SELECT * {from} WHERE p_occurs_since('soon')"),
         format!("SELECT * {from} WHERE verb LIKE stage"),
         format!("SELECT * {from} WHERE verb RLIKE '('"),
-        format!("SELECT * {from} WHERE verb IN (SELECT verb {from})"),
+        format!("SELECT * {from} WHERE verb = 'x' OR verb IN (SELECT verb {from})"),
+        format!("SELECT * {from} WHERE verb IN (SELECT verb, stage {from})"),
+        format!("{{% macro m() %}} SELECT * {from}"),
         format!("SELECT verb, COUNT(*) {from} GROUP BY stage"),
         format!("SELECT *, COUNT(*) {from} GROUP BY stage"),
         format!("SELECT * {from} WHERE COUNT(*) > 1"),
@@ -341,3 +349,69 @@ fn long_chains_are_read() {
     let condition = vec!["verb = 'x'"; 240].join(" OR ");
     check(&condition, POD, false);
 }
+
+proptest::proptest! {
+    #[test]
+    fn whatever_is_written_is_a_query_or_a_fault(words in proptest::collection::vec(proptest::sample::select(WORDS), 0..24)) {
+        let from = "FROM amazon_eks_audit";
+        let text = words.join(" ");
+        let _ = translate(&format!("SELECT * {from} WHERE {text}"));
+        let _ = translate(&format!("SELECT {text} {from}"));
+        let _ = translate(&text);
+    }
+}
+
+/// What queries are made of.
+const WORDS: &[&str] = &[
+    "verb",
+    "user:username",
+    "sourceIPs[0]",
+    "'x'",
+    "'%é'",
+    "1",
+    "-1",
+    "NULL",
+    "=",
+    "!=",
+    "<",
+    "AND",
+    "OR",
+    "NOT",
+    "(",
+    ")",
+    "IN ('a', 'b')",
+    "LIKE",
+    "ILIKE ANY ('a%')",
+    "IS NULL",
+    "BETWEEN 1 AND 2",
+    ",",
+    "COUNT(*)",
+    "ARRAY_AGG(verb)",
+    "AS x",
+    "x",
+    "GROUP BY verb",
+    "HAVING",
+    "ORDER BY 1",
+    "LIMIT 3",
+    "p_occurs_since('1 d')",
+    "p_event_time",
+    "LOWER(verb)",
+    "+",
+    "||",
+    "CASE WHEN",
+    "THEN",
+    "ELSE",
+    "END",
+    "::string",
+    ":a",
+    "[1]",
+    "*",
+    "SELECT",
+    "FROM amazon_eks_audit",
+    "WHERE",
+    "UNION ALL",
+    "WITH x AS (",
+    "DATE_TRUNC('day', p_event_time)",
+    "IFF(",
+    ", LATERAL FLATTEN(input => user:groups) f",
+];

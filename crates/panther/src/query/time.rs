@@ -99,10 +99,11 @@ impl<'q> Translator<'q> {
         let at = |at: usize| texts.get(at).map(String::as_str).unwrap_or_default();
         let range = match kind {
             "SINCE" => span(at(0)).map(|(count, unit)| TimeRange { earliest: Some(ago(count, unit)), latest: None }),
-            "BETWEEN" => match (moment(at(0)), moment(at(1))) {
-                (Some(from), Some(to)) => {
-                    Some(TimeRange { earliest: Some(TimeSpec::At(from)), latest: Some(TimeSpec::At(to)) })
-                }
+            "BETWEEN" => match arguments(function).as_slice() {
+                [from, to, ..] => self
+                    .spec(from)
+                    .zip(self.spec(to))
+                    .map(|(from, to)| TimeRange { earliest: Some(from), latest: Some(to) }),
                 _ => None,
             },
             "AFTER" => moment(at(0)).map(|from| TimeRange { earliest: Some(TimeSpec::At(from)), latest: None }),
@@ -207,6 +208,18 @@ impl<'q> Translator<'q> {
             ("DATE_TRUNC", [word, time]) => {
                 let time = self.time(time)?;
                 word_of(word).and_then(|word| truncated(&word, time))
+            }
+            ("TIME_SLICE", [time, count, word, rest @ ..]) => {
+                let time = self.time(time)?;
+                let start = rest.iter().all(|arg| {
+                    literal(arg).and_then(|arg| arg.text()).is_some_and(|arg| arg.eq_ignore_ascii_case("start"))
+                });
+                let width = number(count).zip(word_of(word).and_then(|word| seconds(&word)));
+                width.filter(|_| start).map(|(count, unit)| {
+                    let width = Expr::Literal(Value::Int(count.max(1).saturating_mul(unit)));
+                    let slices = arith(ArithOp::Div, time, width.clone());
+                    arith(ArithOp::Mul, Expr::Call { func: Func::Floor, args: vec![slices] }, width)
+                })
             }
             ("DATE" | "TO_DATE", [time]) => truncated("day", self.time(time)?),
             ("DATEDIFF" | "TIMEDIFF" | "TIMESTAMPDIFF", [word, from, to]) => {

@@ -290,6 +290,7 @@ pub(super) fn bare(sql: &Sql) -> &Sql {
 pub(super) fn literal(sql: &Sql) -> Option<Literal> {
     match bare(sql) {
         Sql::Value(value) => of_value(value),
+        Sql::TypedString(typed) => of_value(&typed.value),
         Sql::UnaryOp { op: UnaryOperator::Minus, expr } => match literal(expr)? {
             Literal::Number(text) => Some(Literal::Number(format!("-{text}"))),
             _ => None,
