@@ -21,5 +21,9 @@ pub const DIAGNOSTICS: &[(&str, &str)] = &[
     ("row-tests", "the tests of a scheduled rule are rows of its query, and do not run here"),
     ("row-threshold", "the threshold of a scheduled rule has no effect here: every row counts"),
     ("unsupported-correlation", "a correlation rule correlates findings in a way that cannot run over events"),
+    (
+        "partial-correlation",
+        "of a log type, what a rule that a correlation names matches cannot be read off its program",
+    ),
     ("unsupported-type", "detections of this type are known and cannot run here"),
 ];

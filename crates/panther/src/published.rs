@@ -79,3 +79,31 @@ fn tests_of_correlation_rules() {
         .unwrap();
     }
 }
+
+/// A correlation of each rule of a folder with itself: whether what it matches can be read.
+#[test]
+#[ignore = "needs the published content"]
+fn rules_that_correlations_can_name() {
+    let root = PathBuf::from(std::env::var(FOLDER).expect("the folder of published content"));
+    let folders = ["rules/kubernetes_rules", "rules/aws_eks_rules", "global_helpers", "data_models"];
+    let corpus = Corpus::read(&folders.map(|folder| root.join(folder))).unwrap();
+    let mut files: Vec<(PathBuf, String)> =
+        corpus.files.iter().map(|file| (file.path.clone(), file.text.to_string())).collect();
+    let ids: Vec<String> = crate::correlation::named_rules(&corpus.files).keys().map(|id| (*id).to_owned()).collect();
+    for id in &ids {
+        let yaml = format!(
+            "AnalysisType: correlation_rule\nRuleID: of {id}\nSeverity: Low\nDetection:\n  - Group:\n      - ID: a\n        RuleID: {id}\n"
+        );
+        files.push((root.join(format!("{id}.yml")), yaml));
+    }
+    let corpus = Corpus::from_memory(files);
+    let claimed: Vec<_> = corpus.files.iter().filter(|file| Panther.claims(file)).cloned().collect();
+    let set = Panther.compile(&corpus, &claimed, &CompileOptions::default());
+    let of_us: Vec<&Compiled> = set.rules.iter().filter(|compiled| compiled.rule_id.starts_with("of ")).collect();
+    let readable = of_us.iter().filter(|compiled| compiled.rule.is_some()).count();
+    if let Ok(path) = std::env::var("MASTHEAD_PANTHER_REPORT") {
+        let listed = stopped(of_us.iter().copied()).join("\n");
+        std::fs::write(path + ".named", format!("{readable} of {}\n{listed}", ids.len())).unwrap();
+    }
+    assert!(readable > 0);
+}

@@ -102,7 +102,8 @@ fn read_rule(keys: &mut Keys<'_>, root: &Node, library: &Library<'_>) -> Option<
             return None;
         }
     };
-    let pipeline = match pipeline(&detection, library) {
+    let mut left_out = Vec::new();
+    let pipeline = match pipeline(&detection, library, &mut left_out) {
         Ok(pipeline) => pipeline,
         Err(message) => {
             let diagnostic = Diagnostic::warning("unsupported-correlation", message);
@@ -110,6 +111,11 @@ fn read_rule(keys: &mut Keys<'_>, root: &Node, library: &Library<'_>) -> Option<
             return None;
         }
     };
+    for (rule, log_type) in left_out {
+        let message =
+            format!("what `{rule}` matches of `{log_type}` cannot be read off its program: it is not correlated");
+        keys.diagnostics.push(Diagnostic::warning("partial-correlation", message).at(keys.place("Detection")));
+    }
     let node = root.get("Detection").and_then(|node| node.items().first().or(Some(node)));
     let range = Some(schedule::last_minutes(detection.lookback_minutes));
     let schedule = schedule::read(keys, node.and_then(|node| node.get("Schedule")), range);
@@ -140,13 +146,17 @@ fn read_rule(keys: &mut Keys<'_>, root: &Node, library: &Library<'_>) -> Option<
 }
 
 /// The pipeline of a correlation, or why there is none.
-fn pipeline(detection: &Detection, library: &Library<'_>) -> Result<Pipeline, String> {
+fn pipeline(
+    detection: &Detection,
+    library: &Library<'_>,
+    left_out: &mut Vec<(String, String)>,
+) -> Result<Pipeline, String> {
     if let Some(absent) = detection.members().iter().find(|member| member.absent) {
         return Err(format!("that `{}` does not match cannot be waited for here", absent.rule));
     }
     let mut filters = Vec::new();
     for member in detection.members() {
-        filters.push(condition(member, library)?);
+        filters.push(condition(member, library, left_out)?);
     }
     let within = micros(detection.lookback_minutes);
     let mut stages = Vec::new();
@@ -170,7 +180,8 @@ fn micros(minutes: u64) -> Micros {
 }
 
 /// The condition of a rule that is named, over columns of rows.
-fn condition(member: &Member, library: &Library<'_>) -> Result<Expr, String> {
+/// Log types for which it cannot be read are added to `left_out`.
+fn condition(member: &Member, library: &Library<'_>, left_out: &mut Vec<(String, String)>) -> Result<Expr, String> {
     let rule = &member.rule;
     let Some(file) = library.rules.get(rule.as_str()) else {
         return Err(format!("the rule `{rule}` is not among the files"));
@@ -184,9 +195,11 @@ fn condition(member: &Member, library: &Library<'_>) -> Result<Expr, String> {
     let mut parts = Vec::new();
     for log_type in &log_types {
         let model = library.shared.models.get(log_type).unwrap_or(&empty);
-        let exact = guard::exact(&source.module, library.modules, log_type, model).ok_or_else(unread)?;
-        let exact = over_columns(&exact, &column).ok_or_else(unread)?;
-        parts.push(Expr::And(vec![of_log_type(log_type), exact]));
+        let exact = guard::exact(&source.module, library.modules, log_type, model);
+        match exact.and_then(|exact| over_columns(&exact, &column)) {
+            Some(exact) => parts.push(Expr::And(vec![of_log_type(log_type), exact])),
+            None => left_out.push((rule.clone(), log_type.clone())),
+        }
     }
     match parts.len() {
         0 => Err(unread()),

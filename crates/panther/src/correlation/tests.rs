@@ -19,6 +19,8 @@ fn files(yaml: &str) -> Corpus {
         ("Read.py", verb("get")),
         ("Write.yml", rule("Write")),
         ("Write.py", verb("create")),
+        ("Both.yml", rule("Both").replace("[Amazon.EKS.Audit]", "[Amazon.EKS.Audit, Other.Log]")),
+        ("Both.py", verb("patch")),
         ("Odd.yml", rule("Odd")),
         ("Odd.py", "import random\n\ndef rule(event):\n    return random.random() > 0.5\n".to_owned()),
     ];
@@ -85,6 +87,15 @@ fn groups_and_sequences_over_events() {
         let stages: Vec<String> = pipeline.stages.iter().map(|stage| serde_json::to_string(stage).unwrap()).collect();
         insta::assert_snapshot!(name, format!("{:?}\n{}", rule.schedule, stages.join("\n")));
     }
+}
+
+#[test]
+fn log_types_that_cannot_be_read_are_left_out() {
+    let set = compile(&format!("{HEAD}{}", GROUP.replace("RuleID: Read", "RuleID: Both")));
+    let compiled = set.rules.first().unwrap();
+    assert_eq!(compiled.status, Status::Partial);
+    let [diagnostic] = compiled.diagnostics.as_slice() else { panic!("{:?}", compiled.diagnostics) };
+    assert!(diagnostic.code == "partial-correlation" && diagnostic.message.contains("Other.Log"), "{diagnostic:?}");
 }
 
 #[test]
