@@ -3,7 +3,8 @@
 //! A detection is a YAML file and, beside it, a Python file with a function `rule`. Helper modules (`AnalysisType: global`) and
 //! data models (`datamodel`) are shared; they are looked for among the files that were given and in folders
 //! `global_helpers` and `data_models` around them. A rule becomes a script with a guard: what its syntax tree tells
-//! for certain of the events that it cannot match.
+//! for certain of the events that it cannot match. Queries in SQL become pipelines, alone or as scheduled rules, and so do
+//! correlations of rules whose conditions can be read.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -116,27 +117,16 @@ impl Dialect for Panther {
             let Some(root) = file.mapping() else { continue };
             match AnalysisType::of(root) {
                 Some(
-                    AnalysisType::Rule
-                    | AnalysisType::ScheduledRule
-                    | AnalysisType::Correlation
-                    | AnalysisType::Global
-                    | AnalysisType::DataModel,
+                    AnalysisType::Rule | AnalysisType::Correlation | AnalysisType::Global | AnalysisType::DataModel,
                 ) => {
                     let shared = shared_files(corpus, files, file);
                     let paths = shared.iter().map(|file| file.path.clone()).collect();
                     groups.entry(paths).or_insert_with(|| Group { shared, members: Vec::new() }).members.push(at);
                 }
-                Some(AnalysisType::Pack) => {}
-                // What is wrong with a query that a rule runs over is told with the rule.
-                Some(AnalysisType::Query) if used.contains(&rule_id(file, root)) => {}
-                Some(AnalysisType::Query) => {
-                    compiled.insert(at, scheduled::compile_query(file, root));
-                }
-                Some(AnalysisType::Unsupported(what)) => {
-                    compiled.insert(at, unsupported(file, root, "AnalysisType", what));
-                }
-                None => {
-                    compiled.insert(at, unknown_type(file, root));
+                _ => {
+                    if let Some(rule) = compile_alone(file, root, corpus, &queries, &used) {
+                        compiled.insert(at, rule);
+                    }
                 }
             }
         }
@@ -152,7 +142,6 @@ impl Dialect for Panther {
                 let Some(root) = file.mapping() else { continue };
                 let rule = match AnalysisType::of(root) {
                     Some(AnalysisType::Rule) => detection::compile(file, root, corpus, &shared, &modules, at),
-                    Some(AnalysisType::ScheduledRule) => scheduled::compile_rule(file, root, corpus, &queries),
                     Some(AnalysisType::Correlation) => {
                         correlation::compile(file, root, corpus, &named, &shared, &modules)
                     }
@@ -164,6 +153,31 @@ impl Dialect for Panther {
         set.rules = compiled.into_values().collect();
         refuse_doubles(&mut set.rules, files);
         set
+    }
+}
+
+/// A file that needs nothing of what rules share; none if it is no rule of its own.
+fn compile_alone(
+    file: &RuleFile,
+    root: &Node,
+    corpus: &Corpus,
+    queries: &scheduled::Queries<'_>,
+    used: &BTreeSet<String>,
+) -> Option<Compiled> {
+    match AnalysisType::of(root) {
+        Some(AnalysisType::ScheduledRule) => Some(scheduled::compile_rule(file, root, corpus, queries)),
+        // What is wrong with a query that a rule runs over is told with the rule.
+        Some(AnalysisType::Query) if used.contains(&rule_id(file, root)) => None,
+        Some(AnalysisType::Query) => Some(scheduled::compile_query(file, root)),
+        Some(AnalysisType::Unsupported(what)) => Some(unsupported(file, root, "AnalysisType", what)),
+        None => Some(unknown_type(file, root)),
+        Some(
+            AnalysisType::Rule
+            | AnalysisType::Correlation
+            | AnalysisType::Global
+            | AnalysisType::DataModel
+            | AnalysisType::Pack,
+        ) => None,
     }
 }
 
