@@ -13,5 +13,17 @@ pub const DIAGNOSTICS: &[(&str, &str)] = &[
     ("data-model-path", "a path of a data model is none that can be followed"),
     ("absent-package", "the rule imports a package that does not exist here; where it uses it, it raises"),
     ("inline-filters", "the rule's inline filters have no effect here"),
+    ("sql-syntax", "the SQL of a query cannot be parsed"),
+    ("unsupported-sql", "the SQL of a query holds what cannot run here"),
+    ("missing-query", "a query that a scheduled rule names is not among the files"),
+    ("row-rule", "the Python of a scheduled rule decides over rows in a way that cannot be read: every row counts"),
+    ("row-function", "a function of a scheduled rule's Python has no effect here"),
+    ("row-tests", "the tests of a scheduled rule are rows of its query, and do not run here"),
+    ("row-threshold", "the threshold of a scheduled rule has no effect here: every row counts"),
+    ("unsupported-correlation", "a correlation rule correlates findings in a way that cannot run over events"),
+    (
+        "partial-correlation",
+        "of a log type, what a rule that a correlation names matches cannot be read off its program",
+    ),
     ("unsupported-type", "detections of this type are known and cannot run here"),
 ];

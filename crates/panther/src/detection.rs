@@ -198,7 +198,7 @@ fn read_log_types(keys: &mut Keys<'_>) -> Vec<String> {
     log_types
 }
 
-fn read_severity(keys: &mut Keys<'_>) -> Option<Severity> {
+pub(crate) fn read_severity(keys: &mut Keys<'_>) -> Option<Severity> {
     let text = keys.required_text("Severity")?;
     let severity = severity_of(text);
     if severity.is_none()
@@ -222,7 +222,7 @@ fn severity_of(text: &str) -> Option<Severity> {
 }
 
 /// Technique ids as the rule writes them, without the tactic before the colon.
-fn read_attack(keys: &Keys<'_>) -> Vec<String> {
+pub(crate) fn read_attack(keys: &Keys<'_>) -> Vec<String> {
     let Some(listed) = keys.get("Reports").and_then(|reports| reports.get(ATTACK)) else { return Vec::new() };
     let mut techniques: Vec<String> = Vec::new();
     for entry in listed.texts() {

@@ -3,16 +3,27 @@
 //! A detection is a YAML file and, beside it, a Python file with a function `rule`. Helper modules (`AnalysisType: global`) and
 //! data models (`datamodel`) are shared; they are looked for among the files that were given and in folders
 //! `global_helpers` and `data_models` around them. A rule becomes a script with a guard: what its syntax tree tells
-//! for certain of the events that it cannot match.
+//! for certain of the events that it cannot match. Queries in SQL become pipelines, alone or as scheduled rules, and so do
+//! correlations of rules whose conditions can be read.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod codes;
+mod columns;
+pub mod correlation;
 mod detection;
 mod guard;
 mod keys;
 mod prelude;
+#[cfg(test)]
+mod published;
 mod python_file;
+mod query;
+mod rows_python;
+mod schedule;
+mod scheduled;
+#[cfg(test)]
+mod scheduled_tests;
 mod shared;
 mod source;
 #[cfg(test)]
@@ -47,6 +58,10 @@ enum AnalysisType {
     Global,
     DataModel,
     Pack,
+    ScheduledRule,
+    Correlation,
+    /// A saved query too.
+    Query,
     /// Known, and cannot run here: with a name for people.
     Unsupported(&'static str),
 }
@@ -56,12 +71,12 @@ const ANALYSIS_TYPES: &[(&str, AnalysisType)] = &[
     ("global", AnalysisType::Global),
     ("datamodel", AnalysisType::DataModel),
     ("pack", AnalysisType::Pack),
-    ("scheduled_rule", AnalysisType::Unsupported("scheduled rules, which run over rows of a query of a data lake,")),
-    ("correlation_rule", AnalysisType::Unsupported("correlation rules")),
+    ("scheduled_rule", AnalysisType::ScheduledRule),
+    ("correlation_rule", AnalysisType::Correlation),
     ("policy", AnalysisType::Unsupported("policies, which look at the state of cloud resources,")),
     ("lookup_table", AnalysisType::Unsupported("lookup tables")),
-    ("saved_query", AnalysisType::Unsupported("saved queries")),
-    ("scheduled_query", AnalysisType::Unsupported("scheduled queries")),
+    ("saved_query", AnalysisType::Query),
+    ("scheduled_query", AnalysisType::Query),
 ];
 
 impl AnalysisType {
@@ -95,20 +110,23 @@ impl Dialect for Panther {
         let mut compiled: BTreeMap<usize, Compiled> = BTreeMap::new();
         // Rules that share the same files are compiled together.
         let mut groups: BTreeMap<Vec<PathBuf>, Group> = BTreeMap::new();
+        let queries = scheduled::queries(files);
+        let used = scheduled::used(files);
+        let named = correlation::named_rules(files);
         for (at, file) in files.iter().enumerate() {
             let Some(root) = file.mapping() else { continue };
             match AnalysisType::of(root) {
-                Some(AnalysisType::Rule | AnalysisType::Global | AnalysisType::DataModel) => {
+                Some(
+                    AnalysisType::Rule | AnalysisType::Correlation | AnalysisType::Global | AnalysisType::DataModel,
+                ) => {
                     let shared = shared_files(corpus, files, file);
                     let paths = shared.iter().map(|file| file.path.clone()).collect();
                     groups.entry(paths).or_insert_with(|| Group { shared, members: Vec::new() }).members.push(at);
                 }
-                Some(AnalysisType::Pack) => {}
-                Some(AnalysisType::Unsupported(what)) => {
-                    compiled.insert(at, unsupported(file, root, "AnalysisType", what));
-                }
-                None => {
-                    compiled.insert(at, unknown_type(file, root));
+                _ => {
+                    if let Some(rule) = compile_alone(file, root, corpus, &queries, &used) {
+                        compiled.insert(at, rule);
+                    }
                 }
             }
         }
@@ -121,16 +139,45 @@ impl Dialect for Panther {
             let modules = shared.modules();
             for at in group.members {
                 let file = &files[at];
-                if let Some(root) = file.mapping()
-                    && AnalysisType::of(root) == Some(AnalysisType::Rule)
-                {
-                    compiled.insert(at, detection::compile(file, root, corpus, &shared, &modules, at));
-                }
+                let Some(root) = file.mapping() else { continue };
+                let rule = match AnalysisType::of(root) {
+                    Some(AnalysisType::Rule) => detection::compile(file, root, corpus, &shared, &modules, at),
+                    Some(AnalysisType::Correlation) => {
+                        correlation::compile(file, root, corpus, &named, &shared, &modules)
+                    }
+                    _ => continue,
+                };
+                compiled.insert(at, rule);
             }
         }
         set.rules = compiled.into_values().collect();
         refuse_doubles(&mut set.rules, files);
         set
+    }
+}
+
+/// A file that needs nothing of what rules share; none if it is no rule of its own.
+fn compile_alone(
+    file: &RuleFile,
+    root: &Node,
+    corpus: &Corpus,
+    queries: &scheduled::Queries<'_>,
+    used: &BTreeSet<String>,
+) -> Option<Compiled> {
+    match AnalysisType::of(root) {
+        Some(AnalysisType::ScheduledRule) => Some(scheduled::compile_rule(file, root, corpus, queries)),
+        // What is wrong with a query that a rule runs over is told with the rule.
+        Some(AnalysisType::Query) if used.contains(&rule_id(file, root)) => None,
+        Some(AnalysisType::Query) => Some(scheduled::compile_query(file, root)),
+        Some(AnalysisType::Unsupported(what)) => Some(unsupported(file, root, "AnalysisType", what)),
+        None => Some(unknown_type(file, root)),
+        Some(
+            AnalysisType::Rule
+            | AnalysisType::Correlation
+            | AnalysisType::Global
+            | AnalysisType::DataModel
+            | AnalysisType::Pack,
+        ) => None,
     }
 }
 

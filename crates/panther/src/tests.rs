@@ -210,12 +210,8 @@ fn faults_are_told_at_their_place() {
 #[test]
 fn what_cannot_run_here_is_told() {
     let cases = [
-        ("AnalysisType: scheduled_rule\nRuleID: X\n", 1, 1),
-        ("AnalysisType: correlation_rule\nRuleID: X\n", 1, 1),
         ("AnalysisType: policy\nPolicyID: X\n", 1, 1),
         ("AnalysisType: lookup_table\nLookupName: X\n", 1, 1),
-        ("AnalysisType: saved_query\nQueryName: X\n", 1, 1),
-        ("AnalysisType: scheduled_query\nQueryName: X\n", 1, 1),
         ("AnalysisType: rule\nRuleID: X\nDetection:\n  - Key: verb\n", 3, 1),
         ("RuleID: X\nAnalysisType: rule\nBaseDetection: Y\n", 3, 1),
     ];

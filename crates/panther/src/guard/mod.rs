@@ -27,9 +27,9 @@ use masthead_ir::value::Value;
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{ModModule, Stmt};
 
-use block::Env;
+use block::{Block, Env};
 use evaluate::{Evaluator, Scope, Val};
-use logic::{all, any, is_yes, no, not, present, test, yes};
+use logic::{all, any, is_no, is_yes, no, not, present, test, yes};
 use program::Meaning;
 pub(crate) use program::{Modules, Names};
 
@@ -66,6 +66,14 @@ fn other_log_type(log_type: &str) -> Expr {
     any([elsewhere, all([present(&own), not(test(&own, same()))])])
 }
 
+/// The condition that decides for events of a log type; none where the program does not tell it for certain.
+pub(crate) fn exact(rule: &ModModule, modules: &Modules<'_>, log_type: &str, model: &Model) -> Option<Expr> {
+    let names = Names::of(rule);
+    let block = evaluated(rule, &names, modules, log_type, model)?;
+    let truth = block.truth();
+    (truth.may == truth.must && is_no(&block.effect)).then_some(truth.may)
+}
+
 fn of_log_type<'a>(
     rule: &'a ModModule,
     names: &'a Names<'a>,
@@ -73,12 +81,26 @@ fn of_log_type<'a>(
     log_type: &'a str,
     model: &'a Model,
 ) -> Expr {
+    match evaluated(rule, names, modules, log_type, model) {
+        Some(block) => any([block.truth().may, block.effect, no()]),
+        None => yes(),
+    }
+}
+
+/// What the function `rule` does; none if there is none that takes an event.
+fn evaluated<'a>(
+    rule: &'a ModModule,
+    names: &'a Names<'a>,
+    modules: &'a Modules<'a>,
+    log_type: &'a str,
+    model: &'a Model,
+) -> Option<Block<'a>> {
     // A name that no module can have: the rule's own.
     let scope = Scope { names, module: "" };
-    let Meaning::Function(def, ..) = names.meaning("rule", "", modules) else { return yes() };
-    let [parameter] = def.parameters.args.as_slice() else { return yes() };
+    let Meaning::Function(def, ..) = names.meaning("rule", "", modules) else { return None };
+    let [parameter] = def.parameters.args.as_slice() else { return None };
     if parameter.default.is_some() || def.parameters.len() != 1 {
-        return yes();
+        return None;
     }
     let mut evaluator =
         Evaluator { modules, log_type, model, calls: 0, globals: declared_global(rule), steps: 0, depth: 0 };
@@ -87,8 +109,7 @@ fn of_log_type<'a>(
         env.insert(name, Val::Unbound);
     }
     env.insert(parameter.parameter.name.as_str(), Val::Event);
-    let block = evaluator.block(&def.body, &mut env, scope, 0);
-    any([block.truth().may, block.effect, no()])
+    Some(evaluator.block(&def.body, &mut env, scope, 0))
 }
 
 /// Names that functions of a module declare global.
