@@ -126,6 +126,7 @@ pub(crate) fn compile_query(file: &RuleFile, root: &Node) -> Compiled {
             body: Body::Pipeline(pipeline),
             tests: Vec::new(),
             drilldowns: Vec::new(),
+            guide: masthead_ir::rule::Guide::default(),
         }
     });
     compiled(file, id, keys.diagnostics, rule, failed)
@@ -215,6 +216,7 @@ fn read_rule(keys: &mut Keys<'_>, corpus: &Corpus, queries: &Queries<'_>, failed
         body: Body::Pipeline(joined.pipeline),
         tests: Vec::new(),
         drilldowns: Vec::new(),
+        guide: masthead_ir::rule::Guide::default(),
     })
 }
 

@@ -142,6 +142,7 @@ fn read_rule(keys: &mut Keys<'_>, root: &Node, library: &Library<'_>) -> Option<
         body: Body::Pipeline(pipeline),
         tests: Vec::new(),
         drilldowns: Vec::new(),
+        guide: masthead_ir::rule::Guide::default(),
     })
 }
 
