@@ -14,10 +14,13 @@ Examples:
   masthead scan -r detections/ -f jsonl logs/
   masthead check detections/                 what can run, what cannot, and why
   masthead test detections/                  the tests that rules carry
+  masthead explain exec_into_pod             what a rule looks for, in plain words
+  masthead coverage                          what the rules cover, and what they do not
 
 `masthead help COMMAND` tells more.";
 
-/// Runs published Kubernetes detections (Splunk ESCU, Panther) over audit logs, as they are published.
+/// Runs published Kubernetes detections (Splunk ESCU, Panther, Sigma, Falco, Elastic, CloudWatch) over audit logs, as they are
+/// published.
 #[derive(Debug, Parser)]
 #[command(name = "masthead", version, arg_required_else_help = true, after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -33,6 +36,22 @@ pub(crate) enum Command {
     Test(Test),
     /// Compile rules without running them, and say what is wrong with them.
     Check(Check),
+    /// Tell what a rule looks for, in plain words, and why it did or did not fire on an event.
+    Explain(Explain),
+    /// Tell what rules cover of ATT&CK, the Microsoft threat matrix and Stratus Red Team.
+    Coverage(Coverage),
+    /// List rules, search them, and find those that look for the same.
+    Rules(Rules),
+    /// Find the audit policy that rules need.
+    Policy {
+        #[command(subcommand)]
+        what: PolicyCommand,
+    },
+    /// Make documentation from rules.
+    Docs {
+        #[command(subcommand)]
+        what: DocsCommand,
+    },
     /// Take events as they come, and find at once.
     Run(Box<Run>),
     /// Show what a running masthead sees, on one screen.
@@ -414,6 +433,10 @@ Examples:
   masthead check detections/
   masthead check -f jsonl detections/ | jq -r 'select(.status != \"runs\") | .path'
   masthead check -f sarif detections/ > check.sarif
+  masthead check --against audit.log detections/
+      Which fields and values of each rule no event of a log has.
+  masthead check --policy audit-policy.yaml detections/
+      Which rules are blind under an audit policy, and why.
 
 A rule runs, runs in part (some of it has no effect here), is unsupported (right, but cannot run here), or is invalid.
 
@@ -437,6 +460,159 @@ pub(crate) struct Check {
     /// Decide a point on which a rule language's manual is silent; a wrong name lists them.
     #[arg(long = "option", value_name = "NAME=VALUE", value_parser = pair)]
     pub(crate) options: Vec<(String, String)>,
+    /// Hold the rules against logs, files or folders: which fields and values no event has. May be given several times.
+    #[arg(long, value_name = "LOG")]
+    pub(crate) against: Vec<PathBuf>,
+    /// Hold the rules against an audit policy: which can see nothing under it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+}
+
+/// Which rules a command is about.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RuleArgs {
+    /// Rule files and folders; the built-in rules if none are given.
+    #[arg(short, long = "rules", value_name = "RULES", global = true)]
+    pub(crate) rules: Vec<PathBuf>,
+    /// Take only rules whose id, name or file name matches; `*` stands for anything.
+    #[arg(long, value_name = "GLOB", global = true)]
+    pub(crate) only: Vec<String>,
+}
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  masthead explain exec_into_pod
+      A built-in rule, by its file's name; its id or name do, too.
+  masthead explain detections/my_rule.yml -f markdown
+  masthead explain 'Exec into a pod' --event event.json
+      Part by part, why the rule did or did not fire on each event of a file.";
+
+/// Arguments of `explain`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXPLAIN_EXAMPLES)]
+pub(crate) struct Explain {
+    /// The rule: its id, name or file name, with `*` for anything, or its file.
+    #[arg(value_name = "RULE")]
+    pub(crate) rule: String,
+    /// Rule files and folders; the built-in rules if none are given.
+    #[arg(short, long = "rules", value_name = "RULES")]
+    pub(crate) rules: Vec<PathBuf>,
+    /// A file of events: tell why the rule did or did not fire on each.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) event: Option<PathBuf>,
+    /// How it is written.
+    #[arg(short, long, value_enum, default_value_t = PageFormat::Text)]
+    pub(crate) format: PageFormat,
+}
+
+const COVERAGE_EXAMPLES: &str = "\
+Examples:
+  masthead coverage
+  masthead coverage -r detections/ -r sigma/rules -f markdown
+  masthead coverage -f navigator > layer.json
+      A layer for the ATT&CK Navigator.";
+
+/// Arguments of `coverage`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = COVERAGE_EXAMPLES)]
+pub(crate) struct Coverage {
+    #[command(flatten)]
+    pub(crate) rules: RuleArgs,
+    /// How it is written.
+    #[arg(short, long, value_enum, default_value_t = CoverageFormat::Text)]
+    pub(crate) format: CoverageFormat,
+}
+
+const RULES_EXAMPLES: &str = "\
+Examples:
+  masthead rules list
+  masthead rules search secret kube-system
+  masthead rules overlap -r detections/ -r falco/";
+
+/// Arguments of `rules`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = RULES_EXAMPLES)]
+pub(crate) struct Rules {
+    #[command(subcommand)]
+    pub(crate) what: RulesCommand,
+    #[command(flatten)]
+    pub(crate) rules: RuleArgs,
+    /// How it is written.
+    #[arg(short, long, value_enum, default_value_t = ListFormat::Text, global = true)]
+    pub(crate) format: ListFormat,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RulesCommand {
+    /// List all rules that can run.
+    List,
+    /// Find rules by words: of names, descriptions, tags, techniques, fields and values. All must be found.
+    Search {
+        /// The words.
+        #[arg(required = true)]
+        words: Vec<String>,
+    },
+    /// Find rules that look for the same thing.
+    Overlap,
+}
+
+const SUGGEST_EXAMPLES: &str = "\
+Examples:
+  masthead policy suggest > audit-policy.yaml
+      The smallest policy under which all built-in rules can fire.
+  masthead policy suggest -r detections/ --log audit.log
+      The same with an estimate of its volume, on standard error.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// Print the smallest audit policy under which all rules can fire.
+    #[command(after_help = SUGGEST_EXAMPLES)]
+    Suggest {
+        #[command(flatten)]
+        rules: RuleArgs,
+        /// A log to estimate the policy's volume from. May be given several times.
+        #[arg(long, value_name = "LOG")]
+        log: Vec<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DocsCommand {
+    /// Print the catalogue of rules, as Markdown.
+    Rules {
+        #[command(flatten)]
+        rules: RuleArgs,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PageFormat {
+    /// For people at a terminal.
+    Text,
+    /// One JSON object.
+    Json,
+    /// For a page.
+    Markdown,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CoverageFormat {
+    /// For people at a terminal.
+    Text,
+    /// One JSON object.
+    Json,
+    /// For a page.
+    Markdown,
+    /// A layer of the ATT&CK Navigator.
+    Navigator,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ListFormat {
+    /// For people at a terminal.
+    Text,
+    /// One JSON object a line.
+    Jsonl,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -1,5 +1,7 @@
 //! `masthead check`.
 
+mod against;
+
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -17,7 +19,7 @@ pub(crate) fn run(check: &Check) -> ExitCode {
         options: check.options.iter().cloned().collect(),
         only: check.only.clone(),
     };
-    let rules = match masthead_engine::load_rules(&options) {
+    let mut rules = match masthead_engine::load_rules(&options) {
         Ok(rules) => rules,
         Err(error) => return trouble(&error),
     };
@@ -25,10 +27,24 @@ pub(crate) fn run(check: &Check) -> ExitCode {
         tell_error("there are no rules there");
         return ExitCode::from(TROUBLE);
     }
+    if let Err(error) = further(check, &mut rules) {
+        return trouble(&error);
+    }
     if let Err(error) = print(check.format, &rules, &mut out()) {
         return trouble(&EngineError::Output(error));
     }
     ExitCode::from(u8::from(rules.rules.iter().any(summary::refused)))
+}
+
+/// What is told beside what the front-ends found.
+fn further(check: &Check, rules: &mut RuleSet) -> Result<(), EngineError> {
+    if let Some(policy) = &check.policy {
+        crate::policy::check(policy, rules)?;
+    }
+    if !check.against.is_empty() {
+        against::check(&check.against, rules)?;
+    }
+    Ok(())
 }
 
 fn print(format: CheckFormat, rules: &RuleSet, out: &mut impl Write) -> io::Result<()> {

@@ -1,11 +1,14 @@
 //! The masthead command line.
 
 mod args;
+mod catalog;
 mod check;
 #[cfg(test)]
 mod documents;
+mod explain;
 mod findings;
 mod output;
+mod policy;
 mod render;
 mod run;
 mod scan;
@@ -18,7 +21,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 
-use args::{Args, Command};
+use args::{Args, Command, DocsCommand, PolicyCommand};
 
 /// The first argument with which the binary starts itself as a worker for scripts. No command line for people has it.
 const SCRIPT_WORKER: &str = "script-worker";
@@ -31,6 +34,11 @@ fn main() -> ExitCode {
         Command::Scan(scan) => scan::run(*scan),
         Command::Test(test) => test::run(&test),
         Command::Check(check) => check::run(&check),
+        Command::Explain(explain) => explain::run(&explain),
+        Command::Coverage(coverage) => catalog::coverage(&coverage),
+        Command::Rules(rules) => catalog::rules(&rules),
+        Command::Policy { what: PolicyCommand::Suggest { rules, log } } => policy::suggest(&rules, &log),
+        Command::Docs { what: DocsCommand::Rules { rules } } => catalog::docs(&rules),
         Command::Run(arguments) => run::run(*arguments),
         Command::Status(status) => status::run(&status),
         Command::Findings(findings) => findings::run(findings),

@@ -24,7 +24,8 @@ fn processors() -> usize {
 /// How many invalid rules are shown in full.
 const SHOWN: usize = 20;
 
-struct Bar(ProgressBar);
+/// A progress bar.
+pub(crate) struct Bar(ProgressBar);
 
 impl Progress for Bar {
     fn bytes(&self, read: u64, total: u64) {
@@ -39,10 +40,15 @@ impl Progress for Bar {
 impl Bar {
     /// Shown only where standard error is a terminal. How much there is to read is not known at first, and never of
     /// standard input.
-    fn new() -> Bar {
+    pub(crate) fn new() -> Bar {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
         bar.set_style(style("{spinner} {bytes}, {bytes_per_sec}"));
         Bar(bar)
+    }
+
+    /// Takes it away.
+    pub(crate) fn finish(&self) {
+        self.0.finish_and_clear();
     }
 }
 

@@ -4,17 +4,17 @@ use std::ops::Range;
 
 /// A fault and the bytes of the query that it is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
+pub(crate) struct Problem {
     /// The kind of fault.
-    pub code: &'static str,
+    pub(crate) code: &'static str,
     /// What is wrong.
-    pub message: String,
+    pub(crate) message: String,
     /// Where.
-    pub range: Range<usize>,
+    pub(crate) range: Range<usize>,
     /// A way out.
-    pub help: Option<String>,
+    pub(crate) help: Option<String>,
     /// Whether the query is right, and only cannot run here.
-    pub unsupported: bool,
+    pub(crate) unsupported: bool,
 }
 
 impl Problem {

@@ -2,9 +2,11 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod against;
 mod builtin;
 mod carried;
 mod dialects;
+mod events;
 mod evidence;
 pub mod exceptions;
 mod explain;
@@ -24,8 +26,10 @@ mod windows;
 
 use std::path::PathBuf;
 
+pub use against::{Seen, against};
 pub use carried::run_tests;
 pub use dialects::{Code, DialectOption, codes, dialect_options, load_rules};
+pub use events::each_event;
 pub use live::{Changes, Live, LiveOptions, LiveReport, Raised, RuleFigures, SourceFigures, WindowChoice};
 pub use options::{OriginOverride, RuleOptions, ScanOptions, Windows};
 pub use report::{FindingSink, Loss, Progress, RuleReport, ScanSummary, TestResult, TestStatus};

@@ -68,7 +68,7 @@ pub fn scan(
 }
 
 /// How many bytes there are to read. A path that is not there is told before hours are spent on the others.
-fn look_up(inputs: &[PathBuf]) -> Result<u64, EngineError> {
+pub(crate) fn look_up(inputs: &[PathBuf]) -> Result<u64, EngineError> {
     let (files, errors) = masthead_event::inputs::discover(inputs);
     if let Some(error) = errors.into_iter().find(|error| inputs.contains(&error.path)) {
         return Err(EngineError::Unreadable { path: error.path, source: error.source });

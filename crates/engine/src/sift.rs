@@ -202,12 +202,19 @@ fn envelope_value(event: &EventRef<'_>, time: Option<Micros>, name: &str) -> Opt
 }
 
 /// An event as the matcher reads it.
-struct Matched<'a> {
+pub(crate) struct Matched<'a> {
     row: SlotRow<'a>,
     event: &'a EventRef<'a>,
     time: Option<Micros>,
     /// The time as text, once a condition has asked for it.
     text: OnceCell<String>,
+}
+
+impl<'a> Matched<'a> {
+    /// An event whose time nobody asks for.
+    pub(crate) fn of(row: SlotRow<'a>, event: &'a EventRef<'a>) -> Matched<'a> {
+        Matched { row, event, time: None, text: OnceCell::new() }
+    }
 }
 
 impl SlotSource for Matched<'_> {

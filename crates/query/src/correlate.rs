@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use masthead_ir::Value;
 use masthead_ir::eval::Context;
+use masthead_ir::finding::MAX_EVIDENCE;
 use masthead_ir::pipeline::{Correlation, CorrelationKind, MAX_CORRELATED_VALUES};
 use masthead_ir::time::Micros;
 
@@ -181,6 +182,10 @@ fn result_rows(
     let records = found.into_iter().map(|(key, one)| {
         let mut origin = Origin::default();
         one.rows.iter().filter_map(|row| rows.records.get(*row)).for_each(|record| origin.add(&record.origin));
+        // A finding shows the first ids only; what completed it must be among them.
+        if let Some(last) = origin.ids.len().checked_sub(1).filter(|last| *last >= MAX_EVIDENCE) {
+            origin.ids.swap(MAX_EVIDENCE - 1, last);
+        }
         origin.first = Some(origin.first.map_or(one.first, |first| first.min(one.first)));
         let mut values: Vec<Value> = key;
         values.extend(one.results);

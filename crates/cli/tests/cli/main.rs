@@ -9,6 +9,7 @@ mod fixture;
 mod forms;
 mod inputs;
 mod repeatable;
+mod scenarios;
 mod scripts;
 mod seeds;
 mod surroundings;

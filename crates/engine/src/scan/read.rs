@@ -9,9 +9,9 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use masthead_event::decode::{Batch, DecodeOptions, Decoder, ReadError};
+use masthead_event::decode::{Batch, Decoder, ReadError};
 use masthead_event::doubles::{Identifier, Verdict};
-use masthead_event::{Envelope, EventRef, Ledger, Location, Reason};
+use masthead_event::{EventRef, Ledger, Location, Reason};
 
 use super::Scan;
 use crate::EngineError;
@@ -26,7 +26,7 @@ impl Scan<'_> {
     pub(super) fn read(&mut self, inputs: &[PathBuf], total: u64, progress: &dyn Progress) -> Result<(), EngineError> {
         let read = Arc::new(AtomicU64::new(0));
         let tell = || progress.bytes(read.load(Ordering::Relaxed), total);
-        let decoder = self.decoder(read.clone());
+        let decoder = crate::events::decoder(self.options, read.clone());
         let outcome = match self.options.threads {
             0 | 1 => self.read_alone(decoder, inputs, &tell),
             threads => self.read_together(decoder, inputs, threads, &tell),
@@ -35,22 +35,6 @@ impl Scan<'_> {
         tell();
         self.input_bytes = self.ledger.bytes_read;
         Ok(())
-    }
-
-    fn decoder(&self, progress: Arc<AtomicU64>) -> Decoder {
-        let origin = &self.options.origin;
-        let mut raw = Envelope::raw();
-        let text = |text: &Option<String>| text.as_deref().map(Arc::<str>::from);
-        raw.source = text(&origin.source).unwrap_or(raw.source);
-        raw.sourcetype = text(&origin.sourcetype).unwrap_or(raw.sourcetype);
-        (raw.log_type, raw.cluster) = (text(&origin.log_type), text(&origin.cluster));
-        let text_lines = self.options.text_lines;
-        Decoder::new(DecodeOptions {
-            raw: Arc::new(raw),
-            text_lines,
-            progress: Some(progress),
-            ..DecodeOptions::default()
-        })
     }
 
     fn read_alone(&mut self, mut decoder: Decoder, inputs: &[PathBuf], tell: &dyn Fn()) -> Result<(), ReadError> {
