@@ -131,7 +131,9 @@ fn every_code_that_the_sources_give_is_listed_and_the_other_way_round() {
     }
     let listed: BTreeSet<String> = masthead_engine::codes().iter().map(|code| code.name.to_owned()).collect();
     assert_eq!(given.difference(&listed).collect::<Vec<_>>(), [""; 0], "these are given and not listed");
-    let named_once = |code: &&String| text.matches(&format!("\"{code}\"")).count() < 2;
+    // A code that is a constant stands in the sources once; the compiler tells if nobody uses it.
+    let constant = |code: &str| text.contains(&format!("str = \"{code}\";"));
+    let named_once = |code: &&String| text.matches(&format!("\"{code}\"")).count() < 2 && !constant(code);
     assert_eq!(listed.iter().filter(named_once).collect::<Vec<_>>(), [""; 0], "these are listed and never given");
 }
 

@@ -6,9 +6,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use masthead_engine::{EngineError, RuleOptions, ScanOptions};
-use masthead_ir::diagnostic::{Diagnostic, Span};
 use masthead_ir::rule::{Rule, RuleSet};
-use masthead_policy::{Estimate, Policy, Sample, Verdict};
+use masthead_policy::{Estimate, Policy, Sample};
 
 use crate::args::RuleArgs;
 use crate::output::{TROUBLE, counted, out, tell, tell_error, trouble};
@@ -105,27 +104,6 @@ pub(crate) fn check(path: &Path, rules: &mut RuleSet) -> Result<(), EngineError>
         EngineError::Nothing(format!("{} is no audit policy that can be used", path.display()))
     })?;
     rules.diagnostics.extend(policy.warnings.iter().cloned());
-    for compiled in &mut rules.rules {
-        let Some(rule) = &compiled.rule else { continue };
-        let (code, message, reasons) = match masthead_policy::blind_body(&policy, &rule.body) {
-            Verdict::Sees => continue,
-            Verdict::Partly(reasons) => {
-                ("policy-partly-blind", "under the audit policy it does not see everything", reasons)
-            }
-            Verdict::Blind(reasons) => ("policy-blind", "under the audit policy it can never fire", reasons),
-        };
-        let mut diagnostic = if code == "policy-blind" {
-            Diagnostic::warning(code, format!("`{}`: {message}", rule.name))
-        } else {
-            Diagnostic::note(code, format!("`{}`: {message}", rule.name))
-        };
-        diagnostic.help = (!reasons.is_empty()).then(|| reasons.join("; "));
-        compiled.diagnostics.push(diagnostic.at(start(&compiled.path)));
-    }
+    masthead_engine::judge_policy(rules, &policy);
     Ok(())
-}
-
-/// The beginning of a file, whose text is not shown.
-pub(crate) fn start(path: &Path) -> Span {
-    Span { path: path.to_owned(), text: Arc::from(""), start: 0, end: 0 }
 }

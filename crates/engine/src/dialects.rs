@@ -45,7 +45,17 @@ pub struct Code {
 
 /// Every kind of diagnostic: those of all rules first, then front-end by front-end, by name.
 pub fn codes() -> Vec<Code> {
-    let general = [masthead_rulefile::CODES, crate::faults::CODES, crate::exceptions::CODES].concat();
+    let mut general = [
+        masthead_rulefile::CODES,
+        masthead_policy::CODES,
+        crate::faults::CODES,
+        crate::exceptions::CODES,
+        crate::judge::CODES,
+    ]
+    .concat();
+    // Whoever reads YAML of its own tells the same of it.
+    general.sort_unstable();
+    general.dedup_by_key(|(name, _)| *name);
     let tables = FRONT_ENDS.iter().map(|front_end| (Some(front_end.dialect.name()), front_end.codes.to_vec()));
     let all = std::iter::once((None, general)).chain(tables).flat_map(|(dialect, mut codes)| {
         codes.sort_unstable();
