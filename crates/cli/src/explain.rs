@@ -1,4 +1,6 @@
 //! stub
-use std::process::ExitCode;
 use crate::args::Explain;
-pub(crate) fn run(_: &Explain) -> ExitCode { ExitCode::SUCCESS }
+use std::process::ExitCode;
+pub(crate) fn run(_: &Explain) -> ExitCode {
+    ExitCode::SUCCESS
+}

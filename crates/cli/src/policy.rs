@@ -95,8 +95,8 @@ fn estimate(policy: &Policy, logs: &[PathBuf]) -> Result<(), EngineError> {
 
 /// Adds to every rule what an audit policy hides from it. The error tells what is wrong with the policy.
 pub(crate) fn check(path: &Path, rules: &mut RuleSet) -> Result<(), EngineError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| EngineError::Unreadable { path: path.to_owned(), source })?;
+    let text =
+        std::fs::read_to_string(path).map_err(|source| EngineError::Unreadable { path: path.to_owned(), source })?;
     let policy = Policy::parse(path, &text).map_err(|faults| {
         for fault in &faults {
             tell(&format!("{}\n", diagnostics::text(fault, diagnostics::Stream::Err)));

@@ -56,7 +56,7 @@ pub(crate) fn compile(template: &Template<'_>, resource: &Resource<'_>, feeds: &
             path: template.file.path.clone(),
             enabled: true,
             attack: marks.attack,
-            tags: marks.tags,
+            tags: marks.tags.into_iter().chain(published.iter().map(|metric| format!("metric:{metric}"))).collect(),
             finding: FindingTemplate {
                 kind: Kind::Signal,
                 severity: marks.severity.unwrap_or(Severity::Informational),

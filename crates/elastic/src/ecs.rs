@@ -3,9 +3,9 @@
 //! Facts: the field list of the integration `kubernetes.audit_logs`; its ingest pipeline puts `_` for `.` in the keys of
 //! annotations, and copies who, where from and what to the common fields.
 
+use masthead_ir::Value;
 use masthead_ir::expr::{Expr, FieldPath};
 use masthead_ir::pattern::Pattern;
-use masthead_ir::Value;
 
 use crate::esql::Resolved;
 
@@ -54,9 +54,12 @@ pub(crate) fn resolve(name: &str) -> Resolved {
 /// authorizer calls `allow` and `forbid`.
 pub(crate) fn test(name: &str, pattern: Pattern) -> Expr {
     match resolve(name) {
-        Resolved::Path(field) => Expr::Test { pattern: if name == "event.outcome" { outcome(pattern) } else { pattern }, field },
+        Resolved::Path(field) => {
+            Expr::Test { pattern: if name == "event.outcome" { outcome(pattern) } else { pattern }, field }
+        }
         Resolved::Constant(value) => {
-            let holds = masthead_ir::eval::CompiledPattern::new(&pattern).is_ok_and(|pattern| pattern.matches_str(&value));
+            let holds =
+                masthead_ir::eval::CompiledPattern::new(&pattern).is_ok_and(|pattern| pattern.matches_str(&value));
             Expr::Literal(Value::Bool(holds))
         }
         Resolved::Absent => Expr::Literal(Value::Bool(false)),

@@ -60,7 +60,9 @@ fn entry(node: &Node) -> Option<Expr> {
     let values = node.get("value").map(Node::texts).unwrap_or_default();
     let test = match node.get("type")?.text()? {
         "exists" => ecs::test(field, Pattern::Present),
-        "wildcard" => any(values.iter().map(|v| ecs::test(field, wildcard::pattern(&wildcard::wild(v), Case::Sensitive)))),
+        "wildcard" => {
+            any(values.iter().map(|v| ecs::test(field, wildcard::pattern(&wildcard::wild(v), Case::Sensitive))))
+        }
         "match" | "match_any" => {
             any(values.iter().map(|v| ecs::test(field, wildcard::pattern(&wildcard::plain(v), Case::Sensitive))))
         }

@@ -88,8 +88,9 @@ fn lex(text: &str) -> Result<Vec<(Token, Range<usize>)>, Problem> {
                         '*' => value.push(Char::Star),
                         other => value.push(Char::Plain(other)),
                     }
-                    let goes_on =
-                        |(_, c): &(usize, char)| !c.is_whitespace() && !matches!(c, '(' | ')' | ':' | '<' | '>' | '"' | '{' | '}');
+                    let goes_on = |(_, c): &(usize, char)| {
+                        !c.is_whitespace() && !matches!(c, '(' | ')' | ':' | '<' | '>' | '"' | '{' | '}')
+                    };
                     next = chars.next_if(goes_on).map(|(_, c)| c);
                 }
                 match shown(&value).to_ascii_lowercase().as_str() {
@@ -221,7 +222,11 @@ impl Parser {
             Some(Token::Colon) => {
                 self.at += 2;
                 if self.peek() == Some(&Token::Brace) {
-                    return Err(Problem::unsupported(CODE, "queries of nested fields cannot be run here", self.range()));
+                    return Err(Problem::unsupported(
+                        CODE,
+                        "queries of nested fields cannot be run here",
+                        self.range(),
+                    ));
                 }
                 if word == [Char::Star] {
                     // Every field: anywhere in the event.

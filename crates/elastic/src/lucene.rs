@@ -84,7 +84,8 @@ impl Parser<'_> {
             let negated = self.word("NOT") || self.accept("!") || self.accept("-");
             let must = !negated && self.accept("+");
             let expr = self.clause(field, depth)?;
-            if and && let Some(Clause::Should(_)) = clauses.last()
+            if and
+                && let Some(Clause::Should(_)) = clauses.last()
                 && let Some(Clause::Should(last)) = clauses.pop()
             {
                 clauses.push(Clause::Must(last));

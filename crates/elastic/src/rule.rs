@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use masthead_ir::Value;
 use masthead_ir::diagnostic::{Diagnostic, Level};
 use masthead_ir::expr::{CompareOp, Expr, FieldPath};
 use masthead_ir::pipeline::{
@@ -10,7 +11,6 @@ use masthead_ir::pipeline::{
 };
 use masthead_ir::rule::{Body, Compiled, FindingTemplate, Guide, Kind, Rule, Schedule, Severity, Status};
 use masthead_ir::time::{TimeRange, TimeSpec, TimeStep, TimeUnit};
-use masthead_ir::Value;
 use masthead_rulefile::{Node, RuleFile};
 
 use crate::ecs;
@@ -122,7 +122,11 @@ impl<'f> Reader<'f> {
                 self.new_terms(filter).map(|pipeline| (pipeline, None))
             }
             ("machine_learning", _) => {
-                self.cannot("elastic-type", "a rule over the results of a machine-learning job cannot run here", "type");
+                self.cannot(
+                    "elastic-type",
+                    "a rule over the results of a machine-learning job cannot run here",
+                    "type",
+                );
                 None
             }
             ("threat_match", _) => {
@@ -163,7 +167,11 @@ impl<'f> Reader<'f> {
             return true;
         }
         let what = patterns.first().map_or_else(String::new, |index| format!(" (`{index}`)"));
-        self.cannot("elastic-index", format!("it reads other events than those of Kubernetes audit logs{what}"), "index");
+        self.cannot(
+            "elastic-index",
+            format!("it reads other events than those of Kubernetes audit logs{what}"),
+            "index",
+        );
         false
     }
 
@@ -202,10 +210,10 @@ impl<'f> Reader<'f> {
         let filters: Vec<Expr> = sequence.steps.iter().map(|(filter, _)| filter.clone()).collect();
         let first = sequence.steps.first().map(|(_, fields)| fields.clone()).unwrap_or_default();
         let read = filters.iter().chain(&sequence.until).flat_map(Expr::fields).collect::<Vec<_>>();
-        let steps = sequence.steps.iter().map(|(filter, fields)| Step { filter: filter.clone(), by: by(fields) }).collect();
+        let steps =
+            sequence.steps.iter().map(|(filter, fields)| Step { filter: filter.clone(), by: by(fields) }).collect();
         let kind = CorrelationKind::Steps { steps, ordered: sequence.ordered, until: sequence.until.clone() };
-        let correlation =
-            Correlation { kind, by: by(&first), within: sequence.maxspan.unwrap_or(DEFAULT_MAXSPAN) };
+        let correlation = Correlation { kind, by: by(&first), within: sequence.maxspan.unwrap_or(DEFAULT_MAXSPAN) };
         let filter = exceptions.restrict(names, Expr::Or(filters.into_iter().chain(sequence.until).collect()));
         let mut stages = vec![Stage::Correlate(correlation)];
         stages.extend(masthead_schema::rows::shown(read));

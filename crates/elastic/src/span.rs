@@ -33,6 +33,9 @@ mod tests {
     fn spans_have_units() {
         assert_eq!(parse("5m"), Some(300_000_000));
         assert_eq!((parse("m"), parse("5"), parse("5x")), (None, None, None));
-        assert_eq!((since_now("now-7d"), since_now("now"), since_now("now-1d/d")), (Some(604_800_000_000), Some(0), Some(86_400_000_000)));
+        assert_eq!(
+            (since_now("now-7d"), since_now("now"), since_now("now-1d/d")),
+            (Some(604_800_000_000), Some(0), Some(86_400_000_000))
+        );
     }
 }

@@ -80,7 +80,10 @@ fn kql_conditions_hold_as_documented() {
         ("kubernetes.audit.user.groups:\"system:serviceaccounts\"", true),
         ("not kubernetes.audit.user.groups:\"system:masters\"", true),
         ("kubernetes.audit.requestObject.spec.hostIPC:true", true),
-        ("kubernetes.audit.requestObject.spec.containers.securityContext.capabilities.add:(\"BPF\" or \"SYS_ADMIN\")", true),
+        (
+            "kubernetes.audit.requestObject.spec.containers.securityContext.capabilities.add:(\"BPF\" or \"SYS_ADMIN\")",
+            true,
+        ),
         ("kubernetes.audit.requestObject.spec.containers.image:(busy* and nginx\\:1)", true),
         ("kubernetes.audit.annotations.authorization_k8s_io/decision:\"allow\"", true),
         ("event.outcome:success", true),
@@ -144,7 +147,10 @@ fn eql_conditions_hold_as_documented() {
         ("any where cidrMatch(source.ip, \"10.0.0.0/8\", \"192.168.0.0/16\")", true),
         ("any where length(kubernetes.audit.verb) == 6", true),
         ("any where length(process.name) > 0", false),
-        ("any where concat(kubernetes.audit.verb, \"-\", kubernetes.audit.objectRef.resource) == \"create-pods\"", true),
+        (
+            "any where concat(kubernetes.audit.verb, \"-\", kubernetes.audit.objectRef.resource) == \"create-pods\"",
+            true,
+        ),
         ("any where substring(kubernetes.audit.verb, 0, 3) == \"cre\"", true),
         ("process where true", false),
         ("any where /* why */ true // end", true),

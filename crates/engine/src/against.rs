@@ -4,12 +4,12 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use masthead_event::projection::{Projection, ProjectionBuffer};
 use masthead_ir::eval::Context;
 use masthead_ir::pattern::Pattern;
 use masthead_ir::pipeline::{Pipeline, Source, Stage};
 use masthead_ir::rule::{Body, Rule, RuleSet};
 use masthead_ir::{Expr, FieldPath};
-use masthead_event::projection::{Projection, ProjectionBuffer};
 use masthead_matcher::{ConditionKind, Matcher, MatcherBuilder, Scratch};
 
 use crate::EngineError;

@@ -62,11 +62,13 @@ fn told(seen: &Seen) -> Vec<Diagnostic> {
     let rule = &seen.rule.name;
     if !seen.absent_fields.is_empty() {
         let fields = seen.absent_fields.iter().map(|field| format!("`{field}`"));
-        diagnostics.push(Diagnostic::note("never-seen-field", format!("`{rule}`: no event has {}", listed(fields.collect()))));
+        diagnostics
+            .push(Diagnostic::note("never-seen-field", format!("`{rule}`: no event has {}", listed(fields.collect()))));
     }
     if !seen.unmet.is_empty() {
         let values = seen.unmet.iter().map(|(field, pattern)| format!("`{field}` {}", words(pattern)));
-        diagnostics.push(Diagnostic::note("never-seen-value", format!("`{rule}`: in no event {}", listed(values.collect()))));
+        diagnostics
+            .push(Diagnostic::note("never-seen-value", format!("`{rule}`: in no event {}", listed(values.collect()))));
     }
     if seen.events > 0 {
         diagnostics.push(Diagnostic::note(

@@ -80,7 +80,7 @@ pub(crate) fn correlate(mut rows: Rows, correlation: &Correlation, context: Cont
             }
         }
     }
-    found.sort_by(|a, b| (a.1.last, texts(&a.0)).cmp(&(b.1.last, texts(&b.0))));
+    found.sort_by_key(|(key, one)| (one.last, texts(key)));
     Ok(result_rows(&rows, correlation, &names, &kinds, found))
 }
 

@@ -6,7 +6,8 @@ use masthead_ir::Value;
 use masthead_ir::expr::{CompareOp, Expr, FieldPath};
 use masthead_ir::pattern::{Case, Pattern};
 use masthead_ir::pipeline::{
-    Aggregate, AggregateFunc, AggregateInput, Correlation, CorrelationKind, MissingPeriod, Pipeline, Source, Stage, Step,
+    Aggregate, AggregateFunc, AggregateInput, Correlation, CorrelationKind, MissingPeriod, Pipeline, Source, Stage,
+    Step,
 };
 use masthead_ir::time::TimeRange;
 use masthead_query::{EventRow, InputBuilder, Resources, ResultRow, RunContext, run, sources};
@@ -43,7 +44,9 @@ fn correlate(correlation: Correlation, events: &[Event<'_>]) -> Vec<ResultRow> {
 fn shown(rows: &[ResultRow]) -> Vec<(String, String, Vec<usize>)> {
     let text = |row: &ResultRow, name: &str| {
         let value = row.fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.clone());
-        value.and_then(|value| masthead_ir::eval::number::text(&value).map(|text| text.into_owned())).unwrap_or_default()
+        value
+            .and_then(|value| masthead_ir::eval::number::text(&value).map(|text| text.into_owned()))
+            .unwrap_or_default()
     };
     let mut shown: Vec<_> = rows
         .iter()

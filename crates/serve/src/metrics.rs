@@ -33,6 +33,12 @@ struct RuleLabel {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct MetricLabel {
+    metric: String,
+    filter: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct SinkLabel {
     sink: String,
 }
@@ -79,6 +85,7 @@ pub(crate) struct Metrics {
     rule_findings: Family<RuleLabel, Counter>,
     rule_seconds: Family<RuleLabel, Counter<f64, std::sync::atomic::AtomicU64>>,
     rule_broken: Family<RuleLabel, Gauge>,
+    data_points: Family<MetricLabel, Counter>,
     evicted: Family<RuleLabel, Counter>,
     suppressed: Family<ExceptionLabel, Counter>,
     findings: Family<SeverityLabel, Counter>,
@@ -121,6 +128,7 @@ impl Metrics {
             rule_findings: Family::default(),
             rule_seconds: Family::default(),
             rule_broken: Family::default(),
+            data_points: Family::default(),
             evicted: Family::default(),
             suppressed: Family::default(),
             findings: Family::default(),
@@ -162,6 +170,7 @@ impl Metrics {
         r.register("rule_findings", "Findings of a rule", self.rule_findings.clone());
         r.register_with_unit("rule_time", "Time spent on a rule", Unit::Seconds, self.rule_seconds.clone());
         r.register("rule_broken", "1 for a rule that went wrong while it ran", self.rule_broken.clone());
+        r.register("metric_data_points", "Data points that metric filters gave to a metric", self.data_points.clone());
         r.register("rule_evictions", "Groups of windows forgotten for want of memory", self.evicted.clone());
         r.register("suppressed_matches", "Matches that an exception suppressed", self.suppressed.clone());
         r.register("findings", "New findings, by severity", self.findings.clone());
@@ -238,6 +247,10 @@ impl Metrics {
             self.rule_seconds.get_or_create(&label).inc_by(micros as f64 / 1e6);
             self.evicted.get_or_create(&label).inc_by(grown(format!("re {name}"), rule.evicted));
             self.rule_broken.get_or_create(&label).set(i64::from(rule.problem.is_some()));
+            for metric in &rule.metrics {
+                let label = MetricLabel { metric: metric.clone(), filter: rule.name.clone() };
+                self.data_points.get_or_create(&label).inc_by(grown(format!("rd {name} {metric}"), rule.matches));
+            }
         }
         for (exception, count) in &report.suppressed {
             let label = ExceptionLabel { exception: exception.clone() };
@@ -279,6 +292,7 @@ impl Metrics {
         }
         drop(self.rule_seconds.get_or_create(&rule));
         drop(self.rule_broken.get_or_create(&rule));
+        drop(self.data_points.get_or_create(&MetricLabel { metric: text(), filter: text() }));
         drop(self.suppressed.get_or_create(&ExceptionLabel { exception: text() }));
         drop(self.findings.get_or_create(&SeverityLabel { severity: text() }));
         drop(self.sink_results.get_or_create(&SinkResultLabel { sink: text(), result: text() }));

@@ -245,7 +245,11 @@ impl Reading {
             (None, Staged::Number(text)) => SigmaText::plain(text).within(true, true).pattern(self.case()),
             (None, Staged::Bool(truth)) => SigmaText::plain(&truth.to_string()).within(true, true).pattern(self.case()),
             _ => {
-                return Err(Problem::invalid("sigma-value", "this cannot be looked for in a whole event", &valued.span));
+                return Err(Problem::invalid(
+                    "sigma-value",
+                    "this cannot be looked for in a whole event",
+                    &valued.span,
+                ));
             }
         };
         Ok(Expr::Test { field, pattern })

@@ -150,7 +150,8 @@ fn the_built_in_rules_find_every_recorded_attack_and_leave_the_rest_alone() {
         let (id, title, of) = (&scenario.id, &scenario.title, scenario.audit_ids.len());
         writeln!(page, "| {id}: {} | {named} of {of} | {} |", title.replace('|', "\\|"), rules.join(", ")).unwrap();
     }
-    let benign: Vec<&Found> = found.iter().filter(|finding| finding.audit_ids.is_disjoint(&recording.tainted)).collect();
+    let benign: Vec<&Found> =
+        found.iter().filter(|finding| finding.audit_ids.is_disjoint(&recording.tainted)).collect();
     let count = |severe: bool| benign.iter().filter(|finding| is_severe(&finding.severity) == severe).count();
     let rate = |count: usize| count as f64 * 1e4 / recording.lines as f64;
     write!(
@@ -228,7 +229,8 @@ fn the_page_on_published_rules_says_which_attacks_they_find() {
             let rules = if rules.is_empty() { "–".to_owned() } else { rules.join(", ") };
             writeln!(table, "| {} | {rules} |", scenario.id).unwrap();
         }
-        let benign: Vec<&Found> = found.iter().filter(|finding| finding.audit_ids.is_disjoint(&recording.tainted)).collect();
+        let benign: Vec<&Found> =
+            found.iter().filter(|finding| finding.audit_ids.is_disjoint(&recording.tainted)).collect();
         let severe = benign.iter().filter(|finding| is_severe(&finding.severity)).count();
         writeln!(
             page,

@@ -17,9 +17,8 @@ pub(super) enum Token {
 
 pub(super) type Placed = (Token, Range<usize>);
 
-const SIGNS: [&str; 22] = [
-    "==", "!=", "<=", ">=", "~", "=", "<", ">", "(", ")", "[", "]", ",", ":", "|", "+", "-", "*", "/", "%", "?", "!",
-];
+const SIGNS: [&str; 22] =
+    ["==", "!=", "<=", ">=", "~", "=", "<", ">", "(", ")", "[", "]", ",", ":", "|", "+", "-", "*", "/", "%", "?", "!"];
 
 pub(super) fn lex(text: &str) -> Result<Vec<Placed>, Problem> {
     let mut tokens = Vec::new();

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
+use masthead_ir::Value;
 use masthead_ir::expr::{ArithOp, CompareOp, Expr, Func};
 use masthead_ir::pattern::{Case, OrderOp, Pattern};
-use masthead_ir::Value;
 
 use super::CODE;
 use crate::ecs;
@@ -17,11 +17,30 @@ pub(super) enum Ast {
     Or(Vec<Ast>),
     And(Vec<Ast>),
     Not(Box<Ast>),
-    Compare { sign: &'static str, left: Box<Ast>, right: Box<Ast> },
+    Compare {
+        sign: &'static str,
+        left: Box<Ast>,
+        right: Box<Ast>,
+    },
     /// `in`, `like`, `regex`, `:` with their values.
-    Of { left: Box<Ast>, word: &'static str, folded: bool, values: Vec<Ast>, place: Range<usize> },
-    Arith { sign: &'static str, left: Box<Ast>, right: Box<Ast> },
-    Call { name: String, folded: bool, args: Vec<Ast>, place: Range<usize> },
+    Of {
+        left: Box<Ast>,
+        word: &'static str,
+        folded: bool,
+        values: Vec<Ast>,
+        place: Range<usize>,
+    },
+    Arith {
+        sign: &'static str,
+        left: Box<Ast>,
+        right: Box<Ast>,
+    },
+    Call {
+        name: String,
+        folded: bool,
+        args: Vec<Ast>,
+        place: Range<usize>,
+    },
     Field(String),
     Text(String),
     Number(String),
@@ -156,7 +175,8 @@ fn call(name: &str, folded: bool, args: Vec<Ast>, place: Range<usize>) -> Result
             "match" | "regex" => regex(&text, folded, &place)?,
             "cidrmatch" => {
                 let net = text.parse().map_err(|_| {
-                    Problem::invalid(CODE, format!("`{text}` is no network"), place.clone()).help("write it as 10.0.0.0/8")
+                    Problem::invalid(CODE, format!("`{text}` is no network"), place.clone())
+                        .help("write it as 10.0.0.0/8")
                 })?;
                 Pattern::Cidr { net, literal: text }
             }
@@ -169,8 +189,23 @@ fn call(name: &str, folded: bool, args: Vec<Ast>, place: Range<usize>) -> Result
 }
 
 const FUNCTIONS: [&str; 17] = [
-    "add", "cidrMatch", "concat", "divide", "endsWith", "length", "modulo", "multiply", "number", "regex", "startsWith",
-    "string", "stringContains", "substring", "subtract", "wildcard", "match",
+    "add",
+    "cidrMatch",
+    "concat",
+    "divide",
+    "endsWith",
+    "length",
+    "modulo",
+    "multiply",
+    "number",
+    "regex",
+    "startsWith",
+    "string",
+    "stringContains",
+    "substring",
+    "subtract",
+    "wildcard",
+    "match",
 ];
 
 fn unknown(name: &str, place: &Range<usize>) -> Problem {

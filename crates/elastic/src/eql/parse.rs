@@ -183,8 +183,9 @@ impl Parser {
     fn maxspan(&mut self) -> Result<i64, Problem> {
         let place = self.range();
         let told = self.setting("maxspan")?;
-        crate::span::parse(&told)
-            .ok_or_else(|| Problem::invalid(CODE, format!("`{told}` is no time span"), place).help("write 30s, 5m, 1h or 2d"))
+        crate::span::parse(&told).ok_or_else(|| {
+            Problem::invalid(CODE, format!("`{told}` is no time span"), place).help("write 30s, 5m, 1h or 2d")
+        })
     }
 
     fn runs(&mut self) -> Result<usize, Problem> {
@@ -316,8 +317,9 @@ impl Parser {
     /// Names of annotations hold a slash, which without backquotes reads as a division: it is put together again where the
     /// parts touch.
     fn slashed(&mut self, mut name: String, quoted: bool) -> String {
-        while !quoted && let Some([(_, before), (Token::Sign("/"), slash), (Token::Name(more, false), after)]) =
-            self.tokens.get(self.at - 1..self.at + 2)
+        while !quoted
+            && let Some([(_, before), (Token::Sign("/"), slash), (Token::Name(more, false), after)]) =
+                self.tokens.get(self.at - 1..self.at + 2)
             && before.end == slash.start
             && slash.end == after.start
         {
@@ -328,10 +330,8 @@ impl Parser {
     }
 
     fn is_call(&self) -> bool {
-        match self.tokens.get(self.at..) {
-            Some([(Token::Sign("("), _), ..] | [(Token::Sign("~"), _), (Token::Sign("("), _), ..]) => true,
-            _ => false,
-        }
+        let next = self.tokens.get(self.at..);
+        matches!(next, Some([(Token::Sign("("), _), ..] | [(Token::Sign("~"), _), (Token::Sign("("), _), ..]))
     }
 
     fn call(&mut self, name: String, place: Range<usize>, depth: usize) -> Result<Ast, Problem> {

@@ -80,6 +80,15 @@ pub struct RuleFigures {
     pub problem: Option<String>,
     /// Sizes of its state (`rows`, `groups`, `windows`).
     pub state: BTreeMap<&'static str, u64>,
+    /// The metrics that its matches are data points of: what its tags name behind [`METRIC_TAG`].
+    pub metrics: Vec<String>,
+}
+
+/// What a tag begins with that names a metric which the rule's matches are data points of.
+pub const METRIC_TAG: &str = "metric:";
+
+fn metrics(rule: &masthead_ir::rule::Rule) -> Vec<String> {
+    rule.tags.iter().filter_map(|tag| tag.strip_prefix(METRIC_TAG)).map(str::to_owned).collect()
 }
 
 impl Live {
@@ -102,6 +111,7 @@ impl Live {
                 last: figures.last,
                 problem: figures.problem.clone(),
                 state: live.sizes(),
+                metrics: metrics(&rule.rule),
             }
         });
         let scripts = self.plan.scripts.iter().zip(&self.scripts.running).zip(&self.script_figures);
