@@ -14,6 +14,8 @@ pub(crate) enum SigmaValue {
     Number(String),
     Bool(bool),
     Null,
+    /// A list or mapping, which no value can be.
+    Collection,
 }
 
 /// One field, keyword list or nested group of a search identifier.
@@ -107,10 +109,7 @@ fn valued(node: &Node) -> Valued {
         NodeValue::Scalar(_, Scalar::Bool(truth)) => SigmaValue::Bool(*truth),
         NodeValue::Scalar(text, Scalar::Int(_) | Scalar::Float(_)) => SigmaValue::Number(text.clone()),
         NodeValue::Scalar(text, Scalar::Text) => SigmaValue::Text(SigmaText::parse(text)),
-        // A collection as a value means nothing; its JSON is looked for.
-        NodeValue::Sequence(_) | NodeValue::Mapping(_) => {
-            SigmaValue::Text(SigmaText::plain(&node.to_json().to_string()))
-        }
+        NodeValue::Sequence(_) | NodeValue::Mapping(_) => SigmaValue::Collection,
     };
     Valued { value, span: node.span.clone() }
 }

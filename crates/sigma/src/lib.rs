@@ -18,6 +18,7 @@ mod pipeline;
 mod problem;
 mod rule;
 mod shared;
+mod staged;
 mod text;
 
 use std::collections::{BTreeMap, BTreeSet};

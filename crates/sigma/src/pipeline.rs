@@ -361,7 +361,7 @@ fn has_text(item: &Item, wanted: &str) -> bool {
         SigmaValue::Text(text) => text.shown() == wanted,
         SigmaValue::Number(number) => number == wanted,
         SigmaValue::Bool(truth) => truth.to_string() == wanted,
-        SigmaValue::Null => false,
+        SigmaValue::Null | SigmaValue::Collection => false,
     })
 }
 
