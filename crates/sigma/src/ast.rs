@@ -63,6 +63,14 @@ impl Detection {
         }
     }
 
+    /// Whether a part of it is an empty list or mapping.
+    pub(crate) fn is_hollow(&self) -> bool {
+        match self {
+            Detection::Item(item) => item.field.is_none() && item.values.is_empty(),
+            Detection::All(parts) | Detection::Any(parts) => parts.is_empty() || parts.iter().any(Detection::is_hollow),
+        }
+    }
+
     /// Whether some item meets a test.
     pub(crate) fn any_item(&self, test: &dyn Fn(&Item) -> bool) -> bool {
         match self {

@@ -227,7 +227,11 @@ impl Reading {
                 anywhere(SigmaText::plain(&value.shown()))
             }
             _ => {
-                return Err(Problem::invalid("sigma-value", "this cannot be looked for in a whole event", &valued.span));
+                return Err(Problem::invalid(
+                    "sigma-value",
+                    "this cannot be looked for in a whole event",
+                    &valued.span,
+                ));
             }
         };
         Ok(Expr::Test { field: FieldPath::flat("_raw"), pattern })

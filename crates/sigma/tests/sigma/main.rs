@@ -2,5 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::type_complexity, reason = "a test may stop where it stands")]
 
+mod conditions;
 mod harness;
 mod modifiers;
+mod values;

@@ -94,7 +94,8 @@ fn encoded_texts_are_found_at_every_offset() {
 
 #[test]
 fn text_with_wildcards_cannot_be_encoded() {
-    for item in ["v|base64: 'a*'", "v|base64offset|contains: 'a?'", "v|wide|base64offset|contains: 'a*'", "v|wide: 'a*'"]
+    for item in
+        ["v|base64: 'a*'", "v|base64offset|contains: 'a?'", "v|wide|base64offset|contains: 'a*'", "v|wide: 'a*'"]
     {
         assert_eq!(codes(&compile_files(&[("r.yml", &one(item))])), ["sigma-value"], "{item}");
     }
@@ -247,7 +248,8 @@ fn parts_of_times_are_read_in_utc() {
 
 #[test]
 fn placeholders_are_filled_under_expand_alone() {
-    let shared = "placeholders:\n  admins: [root, 'adm*']\n  hosts:\n    values: [a, b]\n  none: []\n  rx: ['b[0-9]']\n";
+    let shared =
+        "placeholders:\n  admins: [root, 'adm*']\n  hosts:\n    values: [a, b]\n  none: []\n  rx: ['b[0-9]']\n";
     let with = |item: &str, events: &[(&str, bool)]| {
         check_files(&[("rules/r.yml", &one(item)), ("placeholders/p.yml", shared)], events);
     };
