@@ -14,6 +14,8 @@ pub(crate) enum SigmaValue {
     Number(String),
     Bool(bool),
     Null,
+    /// A list or mapping, which no value can be.
+    Collection,
 }
 
 /// One field, keyword list or nested group of a search identifier.
@@ -58,6 +60,14 @@ impl Detection {
                 Detection::Any(items.iter().map(Detection::read).collect())
             }
             NodeValue::Scalar(..) => Detection::Item(Item::keywords(node)),
+        }
+    }
+
+    /// Whether a part of it is an empty list or mapping.
+    pub(crate) fn is_hollow(&self) -> bool {
+        match self {
+            Detection::Item(item) => item.field.is_none() && item.values.is_empty(),
+            Detection::All(parts) | Detection::Any(parts) => parts.is_empty() || parts.iter().any(Detection::is_hollow),
         }
     }
 
@@ -107,10 +117,7 @@ fn valued(node: &Node) -> Valued {
         NodeValue::Scalar(_, Scalar::Bool(truth)) => SigmaValue::Bool(*truth),
         NodeValue::Scalar(text, Scalar::Int(_) | Scalar::Float(_)) => SigmaValue::Number(text.clone()),
         NodeValue::Scalar(text, Scalar::Text) => SigmaValue::Text(SigmaText::parse(text)),
-        // A collection as a value means nothing; its JSON is looked for.
-        NodeValue::Sequence(_) | NodeValue::Mapping(_) => {
-            SigmaValue::Text(SigmaText::plain(&node.to_json().to_string()))
-        }
+        NodeValue::Sequence(_) | NodeValue::Mapping(_) => SigmaValue::Collection,
     };
     Valued { value, span: node.span.clone() }
 }

@@ -18,8 +18,11 @@ pub(crate) struct Condition {
     pub(crate) aggregation: Option<(String, Range<usize>)>,
 }
 
-/// Compiles a condition. `identifiers` are the search identifiers with what they mean; places are bytes of `text`.
-pub(crate) fn compile(text: &str, identifiers: &[(String, Expr)]) -> Result<Condition, Problem> {
+/// Search identifiers with what they mean; nothing if processing pipelines left nothing of one.
+pub(crate) type Identifiers = Vec<(String, Option<Expr>)>;
+
+/// Compiles a condition; places are bytes of `text`.
+pub(crate) fn compile(text: &str, identifiers: &Identifiers) -> Result<Condition, Problem> {
     let (logic, aggregation) = match text.find('|') {
         Some(at) => (&text[..at], Some((text[at + 1..].trim().to_owned(), at..text.len()))),
         None => (text, None),
@@ -27,7 +30,13 @@ pub(crate) fn compile(text: &str, identifiers: &[(String, Expr)]) -> Result<Cond
     let mut parser = Parser { tokens: lex(logic), at: 0, end: logic.len(), identifiers };
     let expr = parser.or(0)?;
     match parser.peek() {
-        None => Ok(Condition { expr, aggregation }),
+        None => match expr {
+            Some(expr) => Ok(Condition { expr, aggregation }),
+            None => {
+                let message = "the processing pipelines leave nothing of the condition";
+                Err(Problem::unsupported("sigma-refused", message, &(0..logic.len())))
+            }
+        },
         Some((token, place)) => {
             let message = format!("`{token}` does not go on with the condition");
             Err(Problem::invalid("sigma-condition", message, &place))
@@ -64,7 +73,7 @@ struct Parser<'t> {
     tokens: Vec<Token<'t>>,
     at: usize,
     end: usize,
-    identifiers: &'t [(String, Expr)],
+    identifiers: &'t Identifiers,
 }
 
 impl<'t> Parser<'t> {
@@ -78,7 +87,7 @@ impl<'t> Parser<'t> {
         found
     }
 
-    fn or(&mut self, depth: usize) -> Result<Expr, Problem> {
+    fn or(&mut self, depth: usize) -> Result<Option<Expr>, Problem> {
         let mut parts = vec![self.and(depth)?];
         while self.accept("or") {
             parts.push(self.and(depth)?);
@@ -86,7 +95,7 @@ impl<'t> Parser<'t> {
         Ok(one_or(parts, Expr::Or))
     }
 
-    fn and(&mut self, depth: usize) -> Result<Expr, Problem> {
+    fn and(&mut self, depth: usize) -> Result<Option<Expr>, Problem> {
         let mut parts = vec![self.not(depth)?];
         while self.accept("and") {
             parts.push(self.not(depth)?);
@@ -94,17 +103,17 @@ impl<'t> Parser<'t> {
         Ok(one_or(parts, Expr::And))
     }
 
-    fn not(&mut self, depth: usize) -> Result<Expr, Problem> {
+    fn not(&mut self, depth: usize) -> Result<Option<Expr>, Problem> {
         if depth > MAX_DEPTH {
             return Err(Problem::invalid("sigma-condition", "the condition is nested too deep", &(0..self.end)));
         }
         if self.accept("not") {
-            return Ok(Expr::Not(Box::new(self.not(depth + 1)?)));
+            return Ok(self.not(depth + 1)?.map(|expr| Expr::Not(Box::new(expr))));
         }
         self.primary(depth)
     }
 
-    fn primary(&mut self, depth: usize) -> Result<Expr, Problem> {
+    fn primary(&mut self, depth: usize) -> Result<Option<Expr>, Problem> {
         let Some((token, place)) = self.peek() else {
             return Err(Problem::invalid("sigma-condition", "the condition ends too early", &(self.end..self.end)));
         };
@@ -132,7 +141,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    fn identifier(&self, name: &str, place: &Range<usize>) -> Result<Expr, Problem> {
+    fn identifier(&self, name: &str, place: &Range<usize>) -> Result<Option<Expr>, Problem> {
         if let Some((_, expr)) = self.identifiers.iter().find(|(known, _)| known == name) {
             return Ok(expr.clone());
         }
@@ -144,15 +153,17 @@ impl<'t> Parser<'t> {
     }
 
     /// `1 of selection_*`, `all of them`; `count`: all if none.
-    fn several(&mut self, count: Option<usize>, place: &Range<usize>) -> Result<Expr, Problem> {
+    fn several(&mut self, count: Option<usize>, place: &Range<usize>) -> Result<Option<Expr>, Problem> {
         let Some((pattern, at)) = self.peek() else {
             return Err(Problem::invalid("sigma-condition", "of which search identifiers?", place));
         };
         self.at += 1;
         let glob = Glob::new(pattern);
         let them = pattern.eq_ignore_ascii_case("them");
-        let meant = |name: &str| if them { !name.starts_with('_') } else { glob.matches(name) };
-        let found: Vec<Expr> =
+        // What begins with an underscore is meant only by a pattern that does.
+        let hidden = |name: &str| name.starts_with('_') && !pattern.starts_with('_');
+        let meant = |name: &str| !hidden(name) && (them || glob.matches(name));
+        let found: Vec<Option<Expr>> =
             self.identifiers.iter().filter(|(name, _)| meant(name)).map(|(_, expr)| expr.clone()).collect();
         if found.is_empty() {
             let message = format!("no search identifier is like `{pattern}`");
@@ -161,8 +172,10 @@ impl<'t> Parser<'t> {
         match count {
             None => Ok(one_or(found, Expr::And)),
             Some(1) => Ok(one_or(found, Expr::Or)),
-            Some(count) => at_least(count, found)
-                .ok_or_else(|| Problem::unsupported("sigma-condition", "too many ways to choose from", place)),
+            Some(count) => match at_least(count, found.into_iter().flatten().collect()) {
+                Some(expr) => Ok(Some(expr)),
+                None => Err(Problem::unsupported("sigma-condition", "too many ways to choose from", place)),
+            },
         }
     }
 }
@@ -180,6 +193,11 @@ fn at_least(count: usize, of: Vec<Expr>) -> Option<Expr> {
     Some(Expr::Or(ways.map(way).collect()))
 }
 
-fn one_or(mut parts: Vec<Expr>, join: fn(Vec<Expr>) -> Expr) -> Expr {
-    if parts.len() == 1 { parts.swap_remove(0) } else { join(parts) }
+fn one_or(parts: Vec<Option<Expr>>, join: fn(Vec<Expr>) -> Expr) -> Option<Expr> {
+    let mut parts: Vec<Expr> = parts.into_iter().flatten().collect();
+    match parts.len() {
+        0 => None,
+        1 => Some(parts.swap_remove(0)),
+        _ => Some(join(parts)),
+    }
 }

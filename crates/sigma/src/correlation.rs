@@ -7,16 +7,33 @@ use masthead_ir::pipeline::{
 use masthead_ir::{FieldPath, Value};
 use masthead_rulefile::Node;
 
+use crate::ast::LogSource;
 use crate::problem::Problem;
 use crate::rule::first_key;
+use crate::shared::Shared;
 
 /// The name of the result of a count.
 const RESULT: &str = "event_count";
+
+/// The types of correlations.
+const KINDS: [&str; 8] = [
+    "event_count",
+    "value_count",
+    "value_sum",
+    "value_avg",
+    "value_median",
+    "value_percentile",
+    "temporal",
+    "temporal_ordered",
+];
 
 /// A rule that a correlation refers to.
 pub(crate) struct Referred {
     /// What an event must meet.
     pub(crate) filter: Expr,
+    /// Its id and its name.
+    pub(crate) names: Vec<String>,
+    pub(crate) log_source: LogSource,
 }
 
 /// What a correlation says before its rules are looked up.
@@ -48,8 +65,12 @@ impl<'n> Plan<'n> {
     }
 
     /// The pipeline, once the rules are known, in the order of [`Plan::rules`].
-    pub(crate) fn compile(&self, rules: &[Referred]) -> Result<Pipeline, Problem> {
-        let by = self.groups()?;
+    pub(crate) fn compile(&self, rules: &[Referred], shared: &Shared) -> Result<Pipeline, Problem> {
+        let Some(first) = rules.first() else {
+            return Err(Problem::invalid("sigma-missing", "the correlation names no `rules`", &first_key(self.node)));
+        };
+        let field = |name: &str| shared.field(name, &first.log_source);
+        let by = self.groups(rules, shared)?;
         let within = self.within()?;
         let filters: Vec<Expr> = rules.iter().map(|rule| rule.filter.clone()).collect();
         let mut stages = Vec::new();
@@ -60,26 +81,11 @@ impl<'n> Plan<'n> {
                     stages.push(group.assign(&filters));
                 }
                 results.push(FieldPath::flat(RESULT));
-                self.threshold()?
+                self.threshold(&field)?
             }
             "temporal" | "temporal_ordered" => self.steps(&filters, &by)?,
             other => {
-                let known = [
-                    "event_count",
-                    "value_count",
-                    "value_sum",
-                    "value_avg",
-                    "value_percentile",
-                    "temporal",
-                    "temporal_ordered",
-                ];
-                let place = self.node.get("type").map_or_else(|| first_key(self.node), |node| node.span.clone());
-                let problem =
-                    Problem::invalid("sigma-correlation", format!("there is no correlation type `{other}`"), &place);
-                return Err(match masthead_rulefile::suggest(other, known) {
-                    Some(meant) => problem.help(format!("did you mean `{meant}`?")),
-                    None => problem.help(format!("there are {}", known.join(", "))),
-                });
+                return Err(self.unknown_type(other));
             }
         };
         let by_columns = by.iter().map(Group::column).collect();
@@ -89,6 +95,18 @@ impl<'n> Plan<'n> {
         let read: Vec<FieldPath> = read.collect();
         stages.extend(masthead_schema::rows::shown(read));
         Ok(Pipeline { source: Source::Events { filter, range: None }, stages })
+    }
+
+    fn unknown_type(&self, kind: &str) -> Problem {
+        let Some(node) = self.node.get("type") else {
+            return Problem::invalid("sigma-missing", "the correlation has no `type`", &first_key(self.node));
+        };
+        let problem =
+            Problem::invalid("sigma-correlation", format!("there is no correlation type `{kind}`"), &node.span);
+        match masthead_rulefile::suggest(kind, KINDS.iter().copied()) {
+            Some(meant) => problem.help(format!("did you mean `{meant}`?")),
+            None => problem.help(format!("there are {}", KINDS.join(", "))),
+        }
     }
 
     fn within(&self) -> Result<i64, Problem> {
@@ -103,34 +121,40 @@ impl<'n> Plan<'n> {
         })
     }
 
-    fn groups(&self) -> Result<Vec<Group>, Problem> {
+    fn groups(&self, rules: &[Referred], shared: &Shared) -> Result<Vec<Group>, Problem> {
         let names = self.node.get("group-by").map(Node::texts).unwrap_or_default();
         let aliases = self.node.get("aliases").map(Node::entries).unwrap_or_default();
         let group = |name: &str| {
             let alias = aliases.iter().find(|(key, _)| key.text() == Some(name));
             let Some((_, of)) = alias else {
-                let path = masthead_schema::field(name);
-                return Ok(Group { name: name.to_owned(), alias: false, fields: vec![path] });
+                let fields: Vec<FieldPath> = rules.iter().map(|rule| shared.field(name, &rule.log_source)).collect();
+                return Ok(match fields.first() {
+                    Some(first) if fields.iter().all(|field| field == first) => {
+                        Group { name: name.to_owned(), alias: false, fields: vec![first.clone()] }
+                    }
+                    _ => Group { name: name.to_owned(), alias: true, fields },
+                });
             };
-            let field = |(rule, place): &(&str, &Node)| match of.get(rule).and_then(Node::text) {
-                Some(field) => Ok(masthead_schema::field(field)),
-                None => {
-                    let message = format!("the alias `{name}` says nothing of the rule `{rule}`");
-                    Err(Problem::invalid("sigma-correlation", message, &place.span))
-                }
+            let field = |((rule, place), referred): (&(&str, &Node), &Referred)| {
+                let known = std::iter::once(*rule).chain(referred.names.iter().map(String::as_str));
+                let field = known.filter_map(|rule| of.get(rule)).find_map(Node::text);
+                let message = format!("the alias `{name}` says nothing of the rule `{rule}`");
+                let missing = || Problem::invalid("sigma-correlation", message, &place.span);
+                Ok(shared.field(field.ok_or_else(missing)?, &referred.log_source))
             };
-            let fields = self.rules.iter().map(field).collect::<Result<_, Problem>>()?;
+            let fields = self.rules.iter().zip(rules).map(field).collect::<Result<_, Problem>>()?;
             Ok(Group { name: name.to_owned(), alias: true, fields })
         };
         names.into_iter().map(group).collect()
     }
 
-    fn threshold(&self) -> Result<CorrelationKind, Problem> {
+    fn threshold(&self, field_of: &dyn Fn(&str) -> FieldPath) -> Result<CorrelationKind, Problem> {
         let Some(condition) = self.node.get("condition").filter(|node| !node.entries().is_empty()) else {
             return Err(Problem::invalid("sigma-missing", "the correlation has no `condition`", &first_key(self.node)));
         };
-        let field = condition.get("field").map(Node::texts).unwrap_or_default();
-        let missing = || Problem::invalid("sigma-missing", "the condition has no `field`", &first_key(condition));
+        let wrong = |message: &str| Problem::invalid("sigma-correlation", message, &first_key(condition));
+        let fields: Vec<FieldPath> =
+            condition.get("field").map(Node::texts).unwrap_or_default().into_iter().map(field_of).collect();
         let func = match self.kind {
             "event_count" => AggregateFunc::Count,
             "value_count" => AggregateFunc::DistinctCount,
@@ -139,68 +163,38 @@ impl<'n> Plan<'n> {
             "value_median" => AggregateFunc::Median,
             _ => {
                 let percentile = condition.get("percentile").and_then(Node::as_f64);
-                AggregateFunc::Percentile(percentile.filter(|p| (0.0..=100.0).contains(p)).ok_or_else(|| {
-                    Problem::invalid(
-                        "sigma-correlation",
-                        "`percentile` is a number from 0 to 100",
-                        &first_key(condition),
-                    )
-                })?)
+                let percentile = percentile.filter(|p| (0.0..=100.0).contains(p));
+                AggregateFunc::Percentile(
+                    percentile.ok_or_else(|| wrong("`value_percentile` needs a `percentile` from 0 to 100"))?,
+                )
             }
         };
-        let input = match (func, field.as_slice()) {
+        let input = match (func, fields.as_slice()) {
             (AggregateFunc::Count, _) => AggregateInput::Rows,
-            (_, []) => return Err(missing()),
-            (_, [one]) => AggregateInput::Field(column(&masthead_schema::field(one))),
-            (AggregateFunc::DistinctCount, several) => AggregateInput::Expr(combined(several)),
-            _ => {
-                return Err(Problem::invalid(
-                    "sigma-correlation",
-                    "only values of one field have a sum",
-                    &first_key(condition),
-                ));
+            (_, []) => {
+                return Err(Problem::invalid("sigma-missing", "the condition has no `field`", &first_key(condition)));
             }
+            (_, [one]) => AggregateInput::Field(column(one)),
+            (AggregateFunc::DistinctCount, several) => AggregateInput::Expr(combined(several)),
+            _ => return Err(wrong("only values of one field can be computed with")),
         };
-        let mut all = Vec::new();
-        for (key, value) in condition.entries() {
-            let op = match key.text().unwrap_or_default() {
-                "gt" => CompareOp::Gt,
-                "gte" => CompareOp::Ge,
-                "lt" => CompareOp::Lt,
-                "lte" => CompareOp::Le,
-                "eq" => CompareOp::Eq,
-                "neq" => CompareOp::Ne,
-                "field" | "percentile" => continue,
-                other => {
-                    let message = format!("a condition of a correlation has no `{other}`");
-                    let help = "there are gt, gte, lt, lte, eq, neq and field";
-                    return Err(Problem::invalid("sigma-correlation", message, &key.span).help(help));
-                }
-            };
-            let Some(number) = value.as_f64() else {
-                return Err(Problem::invalid("sigma-correlation", "this must be a number", &value.span));
-            };
-            all.push(Expr::Compare {
-                op,
-                left: Box::new(Expr::Field(FieldPath::flat(RESULT))),
-                right: Box::new(Expr::Literal(Value::Float(number))),
-            });
-        }
-        if all.is_empty() {
-            return Err(Problem::invalid(
-                "sigma-correlation",
-                "the condition compares with nothing",
-                &first_key(condition),
-            ));
-        }
         let aggregates = vec![Aggregate { func, input, name: RESULT.to_owned() }];
-        Ok(CorrelationKind::Threshold { aggregates, condition: Expr::And(all) })
+        Ok(CorrelationKind::Threshold { aggregates, condition: Expr::And(comparisons(condition)?) })
     }
 
     fn steps(&self, filters: &[Expr], by: &[Group]) -> Result<CorrelationKind, Problem> {
-        if let Some(condition) = self.node.get("condition").filter(|node| !node.is_null()) {
+        // All rules must have matched anyway.
+        let all = |condition: &Node| match condition.entries() {
+            [(key, count)] => {
+                let least = if key.text() == Some("gt") { filters.len() - 1 } else { filters.len() };
+                matches!(key.text(), Some("gt" | "gte" | "eq")) && count.as_i64() == i64::try_from(least).ok()
+            }
+            _ => condition.is_null(),
+        };
+        if let Some(condition) = self.node.get("condition").filter(|condition| !all(condition)) {
             let message = "a condition over the rules of a temporal correlation cannot be run here";
-            return Err(Problem::unsupported("sigma-correlation", message, &condition.span));
+            return Err(Problem::unsupported("sigma-correlation", message, &condition.span)
+                .help("every rule must match; leave the condition away"));
         }
         let step = |(at, filter): (usize, &Expr)| Step {
             filter: filter.clone(),
@@ -245,11 +239,45 @@ impl Group {
     }
 }
 
+/// What the result is compared with.
+fn comparisons(condition: &Node) -> Result<Vec<Expr>, Problem> {
+    let mut all = Vec::new();
+    for (key, value) in condition.entries() {
+        let op = match key.text().unwrap_or_default() {
+            "gt" => CompareOp::Gt,
+            "gte" => CompareOp::Ge,
+            "lt" => CompareOp::Lt,
+            "lte" => CompareOp::Le,
+            "eq" => CompareOp::Eq,
+            "neq" => CompareOp::Ne,
+            "field" | "percentile" => continue,
+            other => {
+                let message = format!("a condition of a correlation has no `{other}`");
+                let help = "there are gt, gte, lt, lte, eq, neq and field";
+                return Err(Problem::invalid("sigma-correlation", message, &key.span).help(help));
+            }
+        };
+        let Some(number) = value.as_f64() else {
+            return Err(Problem::invalid("sigma-correlation", "this must be a number", &value.span));
+        };
+        all.push(Expr::Compare {
+            op,
+            left: Box::new(Expr::Field(FieldPath::flat(RESULT))),
+            right: Box::new(Expr::Literal(Value::Float(number))),
+        });
+    }
+    if all.is_empty() {
+        let message = "the condition compares with nothing";
+        return Err(Problem::invalid("sigma-correlation", message, &first_key(condition)));
+    }
+    Ok(all)
+}
+
 /// Values of several fields as one text.
-fn combined(fields: &[&str]) -> Expr {
-    let part = |field: &&str| Expr::Call {
+fn combined(fields: &[FieldPath]) -> Expr {
+    let part = |field: &FieldPath| Expr::Call {
         func: Func::Coalesce,
-        args: vec![Expr::Field(masthead_schema::field(field)), Expr::Literal(Value::text(""))],
+        args: vec![Expr::Field(field.clone()), Expr::Literal(Value::text(""))],
     };
     let join = |left: Expr, right: Expr| Expr::Arith {
         op: masthead_ir::expr::ArithOp::Concat,

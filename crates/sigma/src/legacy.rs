@@ -12,8 +12,15 @@ use crate::correlation::{column, timespan};
 /// How long an aggregation without a time frame looks.
 const DEFAULT_TIMEFRAME: i64 = 86_400_000_000;
 
-/// The pipeline of `count(field) by group > 5` over what passes a filter; the error says what cannot be done.
-pub(crate) fn pipeline(text: &str, detection: &Node, filter: Expr, more: Vec<FieldPath>) -> Result<Pipeline, String> {
+/// The pipeline of `count(field) by group > 5` over what passes a filter; the error says what cannot be done. `field_of`
+/// gives the field that a name means.
+pub(crate) fn pipeline(
+    text: &str,
+    detection: &Node,
+    filter: Expr,
+    more: Vec<FieldPath>,
+    field_of: &dyn Fn(&str) -> FieldPath,
+) -> Result<Pipeline, String> {
     let cannot = || format!("the aggregation `{text}` cannot be run");
     let (call, rest) = text.split_once(')').ok_or_else(cannot)?;
     let (name, field) = call.split_once('(').ok_or_else(cannot)?;
@@ -27,24 +34,22 @@ pub(crate) fn pipeline(text: &str, detection: &Node, filter: Expr, more: Vec<Fie
         ("max", false) => AggregateFunc::Max,
         _ => return Err(cannot()),
     };
-    let mut words = rest.split_whitespace().peekable();
-    let mut by = Vec::new();
-    if words.next_if(|word| word.eq_ignore_ascii_case("by")).is_some() {
-        while let Some(word) = words.next_if(|word| operator(word).is_none()) {
-            by.extend(word.split(',').filter(|name| !name.is_empty()).map(masthead_schema::field));
-        }
-    }
-    let op = words.next().and_then(operator).ok_or_else(cannot)?;
-    let number = words.next().and_then(|word| word.parse::<f64>().ok()).ok_or_else(cannot)?;
+    let is_operator = |c: char| matches!(c, '<' | '>' | '=');
+    let (groups, comparison) = rest.split_at(rest.find(is_operator).ok_or_else(cannot)?);
+    let number = comparison.trim_start_matches(is_operator);
+    let op = operator(&comparison[..comparison.len() - number.len()]).ok_or_else(cannot)?;
+    let number: f64 = number.trim().parse().map_err(|_| cannot())?;
+    let mut words = groups.split(|c: char| c.is_whitespace() || c == ',').filter(|word| !word.is_empty());
+    let by: Vec<FieldPath> = match words.next() {
+        None => Vec::new(),
+        Some(word) if word.eq_ignore_ascii_case("by") => words.map(field_of).collect(),
+        Some(_) => return Err(cannot()),
+    };
     let within = match detection.get("timeframe").and_then(Node::text) {
         Some(told) => timespan(told).ok_or_else(|| format!("`{told}` is no time frame"))?,
         None => DEFAULT_TIMEFRAME,
     };
-    let input = if field.is_empty() {
-        AggregateInput::Rows
-    } else {
-        AggregateInput::Field(column(&masthead_schema::field(field)))
-    };
+    let input = if field.is_empty() { AggregateInput::Rows } else { AggregateInput::Field(column(&field_of(field))) };
     let result = "event_count".to_owned();
     let condition = Expr::Compare {
         op,

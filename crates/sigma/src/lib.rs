@@ -18,6 +18,7 @@ mod pipeline;
 mod problem;
 mod rule;
 mod shared;
+mod staged;
 mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,7 +29,7 @@ use masthead_ir::Diagnostic;
 use masthead_ir::rule::{CompileOptions, Compiled, RuleSet, Status};
 use masthead_rulefile::{Corpus, Dialect, Node, RuleFile};
 
-use correlation::{Plan, Referred};
+use correlation::Plan;
 use problem::Problem;
 use rule::{DIALECT, Header, Judged};
 use shared::{Document, Shared, classify, documents};
@@ -95,7 +96,7 @@ struct Entry<'f> {
 }
 
 enum Part<'f> {
-    Rule(Judged),
+    Rule(Box<Judged>),
     Correlation(Header, Plan<'f>, Vec<Problem>),
     /// A collection of an older form.
     Collection(Header),
@@ -109,7 +110,7 @@ fn compile(files: &[Arc<RuleFile>], shared: &Shared) -> Vec<Compiled> {
         for (at, (kind, node)) in rules.enumerate() {
             let mut problems = Vec::new();
             let body = match kind {
-                Document::Rule => Part::Rule(rule::judge(node, file, at, shared)),
+                Document::Rule => Part::Rule(Box::new(rule::judge(node, file, at, shared))),
                 Document::Correlation => {
                     let header = Header::read(node, file, at, &mut problems);
                     let Some(plan) = Plan::read(node) else { continue };
@@ -133,7 +134,7 @@ fn compile(files: &[Arc<RuleFile>], shared: &Shared) -> Vec<Compiled> {
     let mut pipelines = Vec::with_capacity(entries.len());
     for entry in &entries {
         pipelines.push(match &entry.body {
-            Part::Correlation(_, plan, _) => Some(correlate(plan, &entries, &by_name)),
+            Part::Correlation(_, plan, _) => Some(correlate(plan, &entries, &by_name, shared)),
             _ => None,
         });
     }
@@ -141,7 +142,7 @@ fn compile(files: &[Arc<RuleFile>], shared: &Shared) -> Vec<Compiled> {
         let Entry { file, node, body } = entry;
         match body {
             Part::Rule(judged) => {
-                let Judged { header, pipeline, problems, .. } = judged;
+                let Judged { header, pipeline, problems, .. } = *judged;
                 rule::compiled(node, file, &header, pipeline, problems, !silent.contains(&at))
             }
             Part::Correlation(header, _, mut problems) => {
@@ -185,15 +186,13 @@ fn correlate(
     plan: &Plan<'_>,
     entries: &[Entry<'_>],
     by_name: &BTreeMap<&str, usize>,
+    shared: &Shared,
 ) -> Result<masthead_ir::pipeline::Pipeline, Problem> {
     let refer = |(name, place): &(&str, &Node)| {
         let entry = by_name.get(name).and_then(|at| entries.get(*at));
         match entry.map(|entry| &entry.body) {
-            Some(Part::Rule(Judged { filter: Some(filter), .. })) => Ok(Referred { filter: filter.clone() }),
-            Some(Part::Rule(_) | Part::Collection(_)) => {
-                let message = format!("the rule `{name}` does not run");
-                Err(Problem::unsupported("sigma-referred", message, &place.span))
-            }
+            Some(Part::Rule(judged)) => judged.referred().ok_or_else(|| does_not_run(name, place)),
+            Some(Part::Collection(_)) => Err(does_not_run(name, place)),
             Some(Part::Correlation(..)) => {
                 let message = format!("`{name}` is a correlation itself, and those are not chained here");
                 Err(Problem::unsupported("sigma-referred", message, &place.span))
@@ -208,7 +207,11 @@ fn correlate(
         }
     };
     let rules = plan.rules.iter().map(refer).collect::<Result<Vec<_>, Problem>>()?;
-    plan.compile(&rules)
+    plan.compile(&rules, shared)
+}
+
+fn does_not_run(name: &str, place: &Node) -> Problem {
+    Problem::unsupported("sigma-referred", format!("the rule `{name}` does not run"), &place.span)
 }
 
 /// Of rules with one id the first counts: findings are told apart by it.

@@ -1,14 +1,13 @@
 //! Detection items to expressions: fields, modifiers, values (Sigma specification 2.1, "Modifiers").
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use ipnet::IpNet;
 use masthead_ir::expr::{ArithOp, CompareOp, Func};
 use masthead_ir::pattern::{Case, OrderOp, Pattern};
 use masthead_ir::{Expr, FieldPath, Value};
 
-use crate::ast::{Item, SigmaValue, Valued};
+use crate::ast::{Item, Valued};
 use crate::problem::Problem;
+use crate::staged::{self, Staged, Variants};
 use crate::text::SigmaText;
 
 /// Modifiers that change or decode values, and those that say how they are compared.
@@ -20,6 +19,7 @@ pub(crate) const MODIFIERS: &[&str] = &[
     "cidr",
     "contains",
     "day",
+    "dotall",
     "endswith",
     "exists",
     "expand",
@@ -28,11 +28,13 @@ pub(crate) const MODIFIERS: &[&str] = &[
     "gte",
     "hour",
     "i",
+    "ignorecase",
     "lt",
     "lte",
     "m",
     "minute",
     "month",
+    "multiline",
     "neq",
     "re",
     "s",
@@ -46,8 +48,8 @@ pub(crate) const MODIFIERS: &[&str] = &[
     "year",
 ];
 
-/// How deep the variants of one value may multiply.
-const MAX_VARIANTS: usize = 1_000;
+/// What reads as a number.
+const NUMBER: &str = r"^[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$";
 
 /// What the modifiers of an item say, put together.
 #[derive(Default)]
@@ -72,60 +74,61 @@ enum Form {
     FieldRef,
 }
 
-/// A value on its way through the modifiers: text, or bytes once it was encoded.
-#[derive(Clone)]
-enum Staged {
-    Text(SigmaText),
-    Bytes(Vec<u8>),
-    Number(String),
-    Bool(bool),
-    Null,
-}
-
 /// Compiles an item. `values_of` gives the values of a placeholder.
 pub(crate) fn compile(item: &Item, values_of: &dyn Fn(&str) -> Option<Vec<SigmaText>>) -> Result<Expr, Problem> {
     let mut reading = Reading::default();
-    let mut values: Vec<(Staged, &Valued)> = item.values.iter().map(|valued| (staged(&valued.value), valued)).collect();
+    let mut values = item.values.iter().map(Variants::read).collect::<Result<Vec<_>, Problem>>()?;
     for name in &item.modifiers {
         values = reading.modifier(name, values, item, values_of)?;
     }
-    if let Some(form @ (Form::Regex | Form::FieldRef)) = reading.form
-        && item.field.is_none()
-        && form == Form::FieldRef
-    {
+    if reading.form == Some(Form::FieldRef) && item.field.is_none() {
         return Err(Problem::invalid("sigma-modifier", "`fieldref` needs a field", &item.span));
     }
-    let mut tests = Vec::with_capacity(values.len());
-    for (value, valued) in &values {
-        tests.push(reading.test(item, value, valued)?);
+    let mut groups = Vec::with_capacity(values.len());
+    for value in &values {
+        let tests = value.staged.iter().map(|staged| reading.test(item, staged, value.of));
+        groups.push(tests.collect::<Result<Vec<_>, Problem>>()?);
     }
-    let joined = match (reading.all, tests.len()) {
-        (_, 1) => tests.swap_remove(0),
-        // An empty list asks for nothing that an event could have.
-        (_, 0) => Expr::Or(Vec::new()),
-        (true, _) => Expr::And(tests),
-        (false, _) => Expr::Or(tests),
+    // Of the ways to write one value any will do, also where `all` asks for every value. An empty list asks for nothing
+    // that an event could have.
+    let joined = if reading.all && groups.len() > 1 {
+        Expr::And(groups.into_iter().map(any).collect())
+    } else {
+        any(groups.into_iter().flatten().collect())
     };
     Ok(if reading.negated { Expr::Not(Box::new(joined)) } else { joined })
 }
 
-fn staged(value: &SigmaValue) -> Staged {
-    match value {
-        SigmaValue::Text(text) => Staged::Text(text.clone()),
-        SigmaValue::Number(number) => Staged::Number(number.clone()),
-        SigmaValue::Bool(truth) => Staged::Bool(*truth),
-        SigmaValue::Null => Staged::Null,
-    }
+fn any(mut tests: Vec<Expr>) -> Expr {
+    if tests.len() == 1 { tests.swap_remove(0) } else { Expr::Or(tests) }
 }
 
 impl Reading {
     fn modifier<'v>(
         &mut self,
         name: &str,
-        values: Vec<(Staged, &'v Valued)>,
+        values: Vec<Variants<'v>>,
         item: &Item,
         values_of: &dyn Fn(&str) -> Option<Vec<SigmaText>>,
-    ) -> Result<Vec<(Staged, &'v Valued)>, Problem> {
+    ) -> Result<Vec<Variants<'v>>, Problem> {
+        if self.reads(name) {
+            return Ok(values);
+        }
+        let change: &staged::Change<'_> = match name {
+            "windash" => &staged::windash,
+            "expand" => &|value, valued| staged::expand(value, valued, values_of),
+            "base64" => &|value, valued| staged::base64(&value, valued),
+            "base64offset" => &|value, valued| staged::base64_offsets(&value, valued),
+            "wide" | "utf16le" => &|value, valued| staged::utf16(&value, valued, u16::to_le_bytes, &[]),
+            "utf16be" => &|value, valued| staged::utf16(&value, valued, u16::to_be_bytes, &[]),
+            "utf16" => &|value, valued| staged::utf16(&value, valued, u16::to_le_bytes, &[0xff, 0xfe]),
+            other => return Err(unknown(other, item)),
+        };
+        values.into_iter().map(|value| value.each(change)).collect()
+    }
+
+    /// Takes note of a modifier that says how values are compared; false if it is none.
+    fn reads(&mut self, name: &str) -> bool {
         match name {
             "all" => self.all = true,
             "cased" => self.cased = true,
@@ -138,7 +141,9 @@ impl Reading {
             "gt" => self.order = Some(OrderOp::Gt),
             "gte" => self.order = Some(OrderOp::Ge),
             "re" => self.form = Some(Form::Regex),
-            "i" | "m" | "s" if self.form == Some(Form::Regex) => self.flags.push_str(name),
+            "i" | "ignorecase" if self.form == Some(Form::Regex) => self.flags.push('i'),
+            "m" | "multiline" if self.form == Some(Form::Regex) => self.flags.push('m'),
+            "s" | "dotall" if self.form == Some(Form::Regex) => self.flags.push('s'),
             "cidr" => self.form = Some(Form::Cidr),
             "exists" => self.form = Some(Form::Exists),
             "fieldref" => self.form = Some(Form::FieldRef),
@@ -148,23 +153,9 @@ impl Reading {
             "week" => self.part_of_time = Some("%V"),
             "month" => self.part_of_time = Some("%m"),
             "year" => self.part_of_time = Some("%Y"),
-            "windash" => return Ok(each(values, &|value| on_text(value, &windash))),
-            "expand" => return expand(values, values_of),
-            "base64" => return encode(values, item, &|bytes| vec![STANDARD.encode(bytes)]),
-            "base64offset" => return encode(values, item, &offsets),
-            "wide" | "utf16le" => return Ok(each(values, &|value| bytes(value, |unit| unit.to_le_bytes(), false))),
-            "utf16be" => return Ok(each(values, &|value| bytes(value, |unit| unit.to_be_bytes(), false))),
-            "utf16" => return Ok(each(values, &|value| bytes(value, |unit| unit.to_le_bytes(), true))),
-            other => {
-                let message = format!("there is no modifier `{other}`");
-                let problem = Problem::invalid("sigma-modifier", message, &item.span);
-                return Err(match masthead_rulefile::suggest(other, MODIFIERS.iter().copied()) {
-                    Some(meant) => problem.help(format!("did you mean `{meant}`?")),
-                    None => problem,
-                });
-            }
+            _ => return false,
         }
-        Ok(values)
+        true
     }
 
     fn case(&self) -> Case {
@@ -174,76 +165,67 @@ impl Reading {
     fn test(&self, item: &Item, value: &Staged, valued: &Valued) -> Result<Expr, Problem> {
         let Some(name) = &item.field else { return self.keyword(value, valued) };
         let field = masthead_schema::field(name);
+        let wrong = |message: &str| Problem::invalid("sigma-value", message, &valued.span);
         if let Some(format) = self.part_of_time {
-            return Ok(self.time_part(&field, format, value));
+            let number = value.number().ok_or_else(|| wrong("a part of a time is a number"))?;
+            return Ok(self.time_part(&field, format, &number));
         }
-        let pattern = match (self.form, value) {
+        if let Some(op) = self.order {
+            let literal = value.number().ok_or_else(|| wrong("an order needs a number"))?;
+            return Ok(ordered(&field, op, literal));
+        }
+        match (self.form, value) {
             (Some(Form::Exists), Staged::Bool(truth)) => {
-                let there = present(&field, name);
-                return Ok(if *truth { there } else { Expr::Not(Box::new(there)) });
+                let there = exists(&field, name);
+                Ok(if *truth { there } else { Expr::Not(Box::new(there)) })
             }
-            (Some(Form::Exists), _) => {
-                return Err(Problem::invalid("sigma-value", "`exists` takes `true` or `false`", &valued.span));
+            (Some(Form::Exists), _) => Err(wrong("`exists` takes `true` or `false`")),
+            (Some(Form::FieldRef), Staged::Text(other)) if other.as_plain().is_some() => {
+                Ok(self.reference(&field, &other.shown()))
             }
-            (Some(Form::FieldRef), Staged::Text(other)) => return Ok(self.reference(&field, &other.shown())),
-            (_, Staged::Null) => return Ok(Expr::Not(Box::new(present(&field, name)))),
-            (form, value) => self.pattern(form, value, valued)?,
-        };
-        Ok(Expr::Test { field, pattern })
+            (Some(Form::FieldRef), _) => Err(wrong("`fieldref` takes the name of a field")),
+            (None, Staged::Null) => Ok(Expr::Not(Box::new(has_value(name)))),
+            (form, value) => Ok(Expr::Test { field, pattern: self.pattern(form, value, valued)? }),
+        }
     }
 
     fn pattern(&self, form: Option<Form>, value: &Staged, valued: &Valued) -> Result<Pattern, Problem> {
-        if let Some(op) = self.order {
-            let literal = match value {
-                Staged::Number(number) => number.clone(),
-                Staged::Text(text) if text.as_plain().is_some_and(|text| text.parse::<f64>().is_ok()) => text.shown(),
-                _ => return Err(Problem::invalid("sigma-value", "an order needs a number", &valued.span)),
-            };
-            return Ok(Pattern::Order { op, literal });
-        }
+        let wrong = |message: &str| Problem::invalid("sigma-value", message, &valued.span);
+        let around = |text: SigmaText| text.within(self.before, self.behind).pattern(self.case());
         Ok(match (form, value) {
-            (Some(Form::Cidr), value) => {
-                let text = shown(value);
-                let net = text.parse::<IpNet>().or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from));
-                let net = net.map_err(|_| {
-                    let message = format!("`{text}` is no network");
-                    Problem::invalid("sigma-value", message, &valued.span).help("write it as 10.0.0.0/8 or fd00::/8")
-                })?;
-                Pattern::Cidr { net, literal: text }
-            }
-            (Some(Form::Regex), _) => {
-                let text = raw(valued);
-                let flags = if self.flags.is_empty() { String::new() } else { format!("(?{})", self.flags) };
-                let pattern = Pattern::Regex(format!("{flags}{text}"));
-                masthead_ir::eval::CompiledPattern::new(&pattern)
-                    .map_err(|error| Problem::invalid("sigma-regex", error.to_string(), &valued.span))?;
-                pattern
-            }
-            (_, Staged::Text(text)) => text.clone().within(self.before, self.behind).pattern(self.case()),
-            (_, Staged::Number(number)) if self.before || self.behind => {
-                SigmaText::plain(number).within(self.before, self.behind).pattern(self.case())
-            }
+            (_, Staged::Null) => return Err(wrong("this modifier needs a value")),
+            (Some(Form::Cidr), value) => network(&value.shown(), valued)?,
+            (Some(Form::Regex), Staged::Text(text)) => self.regex(text.source(), valued)?,
+            (Some(Form::Regex), value) => self.regex(&value.shown(), valued)?,
+            (_, Staged::Text(text)) => around(text.clone()),
+            (_, Staged::Number(number)) if self.before || self.behind => around(SigmaText::plain(number)),
             (_, Staged::Number(number)) => Pattern::Text { text: number.clone(), case: self.case(), numeric: true },
             (_, Staged::Bool(truth)) => Pattern::Text { text: truth.to_string(), case: Case::Folded, numeric: true },
-            (_, Staged::Bytes(_)) => {
-                return Err(Problem::invalid(
-                    "sigma-value",
-                    "encoded text needs `base64` or `base64offset`",
-                    &valued.span,
-                ));
-            }
-            (_, Staged::Null) => Pattern::Present,
+            (_, Staged::Bytes(bytes)) => match std::str::from_utf8(bytes) {
+                Ok(text) => around(SigmaText::plain(text)),
+                Err(_) => return Err(wrong("these bytes are no text without `base64` or `base64offset`")),
+            },
         })
+    }
+
+    fn regex(&self, text: &str, valued: &Valued) -> Result<Pattern, Problem> {
+        let flags = if self.flags.is_empty() { String::new() } else { format!("(?{})", self.flags) };
+        let pattern = Pattern::Regex(format!("{flags}{text}"));
+        match masthead_ir::eval::CompiledPattern::new(&pattern) {
+            Ok(_) => Ok(pattern),
+            Err(error) => Err(Problem::invalid("sigma-regex", error.to_string(), &valued.span)),
+        }
     }
 
     /// A text that stands anywhere in the event.
     fn keyword(&self, value: &Staged, valued: &Valued) -> Result<Expr, Problem> {
-        let field = FieldPath::flat("_raw");
+        let anywhere = |text: SigmaText| text.within(true, true).pattern(self.case());
         let pattern = match (self.form, value) {
-            (Some(Form::Regex), _) => self.pattern(self.form, value, valued)?,
-            (None, Staged::Text(text)) => text.clone().within(true, true).pattern(self.case()),
-            (None, Staged::Number(text)) => SigmaText::plain(text).within(true, true).pattern(self.case()),
-            (None, Staged::Bool(truth)) => SigmaText::plain(&truth.to_string()).within(true, true).pattern(self.case()),
+            (Some(Form::Regex), Staged::Text(_) | Staged::Number(_)) => self.pattern(self.form, value, valued)?,
+            (None, Staged::Text(text)) if self.order.is_none() => anywhere(text.clone()),
+            (None, Staged::Number(_) | Staged::Bool(_)) if self.order.is_none() => {
+                anywhere(SigmaText::plain(&value.shown()))
+            }
             _ => {
                 return Err(Problem::invalid(
                     "sigma-value",
@@ -252,7 +234,7 @@ impl Reading {
                 ));
             }
         };
-        Ok(Expr::Test { field, pattern })
+        Ok(Expr::Test { field: FieldPath::flat("_raw"), pattern })
     }
 
     /// The value of another field.
@@ -262,14 +244,21 @@ impl Reading {
             if self.cased { field } else { Expr::Call { func: Func::Lower, args: vec![field] } }
         };
         let (left, right) = (read(field.clone()), read(masthead_schema::field(other)));
-        let star = || Expr::Literal(Value::text("%"));
+        let text = |text: &str| Expr::Literal(Value::text(text));
+        // `%` and `_` of a value are no wildcards.
+        let replace = |value: Expr, what: &str, with: &str| Expr::Call {
+            func: Func::Replace,
+            args: vec![value, text(what), text(with)],
+        };
+        let literal = |value: Expr| replace(replace(value, "%", "\u{1}"), "_", "\u{2}");
         let join =
             |left: Expr, right: Expr| Expr::Arith { op: ArithOp::Concat, left: Box::new(left), right: Box::new(right) };
         let test = match (self.before, self.behind) {
             (false, false) => Expr::Compare { op: CompareOp::Eq, left: Box::new(left), right: Box::new(right) },
             (before, behind) => {
-                let right = if before { join(star(), right) } else { right };
-                let right = if behind { join(right, star()) } else { right };
+                let (left, right) = (literal(left), literal(right));
+                let right = if before { join(text("%"), right) } else { right };
+                let right = if behind { join(right, text("%")) } else { right };
                 Expr::Call { func: Func::Like, args: vec![left, right] }
             }
         };
@@ -277,7 +266,7 @@ impl Reading {
     }
 
     /// A part of a time (`minute`, `hour`, …), in UTC.
-    fn time_part(&self, field: &FieldPath, format: &str, value: &Staged) -> Expr {
+    fn time_part(&self, field: &FieldPath, format: &str, number: &str) -> Expr {
         let text = |text: &str| Expr::Literal(Value::text(text));
         let read =
             |format: &str| Expr::Call { func: Func::StrpTime, args: vec![Expr::Field(field.clone()), text(format)] };
@@ -293,7 +282,7 @@ impl Reading {
             Some(OrderOp::Gt) => CompareOp::Gt,
             Some(OrderOp::Ge) => CompareOp::Ge,
         };
-        known(Expr::Compare { op, left: Box::new(part), right: Box::new(text(&shown(value))) })
+        known(Expr::Compare { op, left: Box::new(part), right: Box::new(text(number)) })
     }
 }
 
@@ -302,143 +291,50 @@ fn known(test: Expr) -> Expr {
     Expr::Call { func: Func::Coalesce, args: vec![test, Expr::Literal(Value::Bool(false))] }
 }
 
-/// Whether a field is there, also as an object.
-fn present(field: &FieldPath, name: &str) -> Expr {
-    let there = |field: FieldPath| Expr::Test { field, pattern: Pattern::Present };
+fn there(field: FieldPath) -> Expr {
+    Expr::Test { field, pattern: Pattern::Present }
+}
+
+/// Whether a field has a value that is not null, also an object.
+fn has_value(name: &str) -> Expr {
+    Expr::Or(vec![there(FieldPath::dotted(name)), there(FieldPath::keys(name.split('.')))])
+}
+
+/// Whether a field is there, also as an object or null.
+fn exists(field: &FieldPath, name: &str) -> Expr {
     match field {
-        FieldPath::Dotted(_) => Expr::Or(vec![there(field.clone()), there(FieldPath::keys(name.split('.')))]),
-        _ => there(field.clone()),
-    }
-}
-
-fn shown(value: &Staged) -> String {
-    match value {
-        Staged::Text(text) => text.shown(),
-        Staged::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-        Staged::Number(number) => number.clone(),
-        Staged::Bool(truth) => truth.to_string(),
-        Staged::Null => String::new(),
-    }
-}
-
-/// The text of a value with its backslashes as they are written: expressions have escapes of their own.
-fn raw(valued: &Valued) -> String {
-    match &valued.value {
-        SigmaValue::Text(text) => text.source(),
-        SigmaValue::Number(number) => number.clone(),
-        SigmaValue::Bool(truth) => truth.to_string(),
-        SigmaValue::Null => String::new(),
-    }
-}
-
-fn each<'v>(values: Vec<(Staged, &'v Valued)>, change: &dyn Fn(Staged) -> Vec<Staged>) -> Vec<(Staged, &'v Valued)> {
-    values.into_iter().flat_map(|(value, valued)| change(value).into_iter().map(move |value| (value, valued))).collect()
-}
-
-fn on_text(value: Staged, change: &dyn Fn(SigmaText) -> Vec<SigmaText>) -> Vec<Staged> {
-    match value {
-        Staged::Text(text) => change(text).into_iter().map(Staged::Text).collect(),
-        other => vec![other],
-    }
-}
-
-/// Every way to write the dashes of command-line options: `-`, `/`, and the longer dashes.
-fn windash(text: SigmaText) -> Vec<SigmaText> {
-    const DASHES: [char; 5] = ['-', '/', '–', '—', '―'];
-    let shown = text.shown();
-    let chars: Vec<char> = shown.chars().collect();
-    let is_word = |at: usize| chars.get(at).is_some_and(|c| c.is_alphanumeric() || *c == '_');
-    let option = |at: &usize| matches!(chars[*at], '-' | '/') && (*at == 0 || !is_word(at - 1)) && is_word(at + 1);
-    let places: Vec<usize> = (0..chars.len()).filter(option).collect();
-    let mut variants = vec![chars.clone()];
-    for place in places {
-        if variants.len() * DASHES.len() > MAX_VARIANTS {
-            break;
-        }
-        variants = variants
-            .iter()
-            .flat_map(|variant| {
-                DASHES.iter().map(|dash| {
-                    let mut variant = variant.clone();
-                    variant[place] = *dash;
-                    variant
-                })
-            })
-            .collect();
-    }
-    variants.into_iter().map(|variant| text.with_shown(&variant.into_iter().collect::<String>())).collect()
-}
-
-fn expand<'v>(
-    values: Vec<(Staged, &'v Valued)>,
-    values_of: &dyn Fn(&str) -> Option<Vec<SigmaText>>,
-) -> Result<Vec<(Staged, &'v Valued)>, Problem> {
-    let mut expanded = Vec::new();
-    for (value, valued) in values {
-        let Staged::Text(text) = value else {
-            expanded.push((value, valued));
-            continue;
-        };
-        let mut open = vec![text.with_placeholders()];
-        while let Some(text) = open.pop() {
-            let Some(name) = text.placeholder() else {
-                expanded.push((Staged::Text(text), valued));
-                continue;
-            };
-            let Some(found) = values_of(name) else {
-                let message = format!("the placeholder `%{name}%` has no values");
-                return Err(Problem::unsupported("sigma-placeholder", message, &valued.span)
-                    .help("give them in a file with the key `placeholders`, or in a processing pipeline's `vars`"));
-            };
-            open.extend(text.filled(&found).into_iter().rev());
+        FieldPath::Flat(flat) if **flat == *name => there(field.clone()),
+        _ => {
+            let keys = FieldPath::keys(name.split('.'));
+            Expr::Or(vec![there(field.clone()), there(FieldPath::flat(name)), there(keys)])
         }
     }
-    Ok(expanded)
 }
 
-/// The text of a value in two-byte units.
-fn bytes(value: Staged, order: fn(u16) -> [u8; 2], mark: bool) -> Vec<Staged> {
-    let text = shown(&value);
-    let mark = if mark { vec![0xff, 0xfe] } else { Vec::new() };
-    vec![Staged::Bytes(mark.into_iter().chain(text.encode_utf16().flat_map(order)).collect())]
+/// Whether a field holds a number of such an order.
+fn ordered(field: &FieldPath, op: OrderOp, literal: String) -> Expr {
+    let test = |pattern: Pattern| Expr::Test { field: field.clone(), pattern };
+    Expr::And(vec![test(Pattern::Order { op, literal }), test(Pattern::Regex(NUMBER.to_owned()))])
 }
 
-fn encode<'v>(
-    values: Vec<(Staged, &'v Valued)>,
-    item: &Item,
-    change: &dyn Fn(&[u8]) -> Vec<String>,
-) -> Result<Vec<(Staged, &'v Valued)>, Problem> {
-    let mut encoded = Vec::new();
-    for (value, valued) in values {
-        let plain = match &value {
-            Staged::Text(text) => match text.as_plain() {
-                Some(plain) => plain.as_bytes().to_vec(),
-                None => {
-                    let message = "text with wildcards cannot be encoded";
-                    return Err(Problem::invalid("sigma-value", message, &valued.span));
-                }
-            },
-            Staged::Bytes(bytes) => bytes.clone(),
-            Staged::Number(number) => number.as_bytes().to_vec(),
-            Staged::Bool(_) | Staged::Null => {
-                return Err(Problem::invalid("sigma-value", "only text can be encoded", &item.span));
-            }
-        };
-        encoded.extend(change(&plain).into_iter().map(|text| (Staged::Text(SigmaText::plain(&text)), valued)));
+fn network(text: &str, valued: &Valued) -> Result<Pattern, Problem> {
+    let net = text.parse::<IpNet>().or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from));
+    let net = net.map_err(|_| {
+        let message = format!("`{text}` is no network");
+        Problem::invalid("sigma-value", message, &valued.span).help("write it as 10.0.0.0/8 or fd00::/8")
+    })?;
+    Ok(Pattern::Cidr { net, literal: text.to_owned() })
+}
+
+fn unknown(name: &str, item: &Item) -> Problem {
+    let message = if MODIFIERS.contains(&name) {
+        format!("the modifier `{name}` cannot stand here")
+    } else {
+        format!("there is no modifier `{name}`")
+    };
+    let problem = Problem::invalid("sigma-modifier", message, &item.span);
+    match masthead_rulefile::suggest(name, MODIFIERS.iter().copied()).filter(|meant| *meant != name) {
+        Some(meant) => problem.help(format!("did you mean `{meant}`?")),
+        None => problem,
     }
-    Ok(encoded)
-}
-
-/// What a text looks like inside of a longer text that is encoded, at each of the three places it may begin at.
-fn offsets(bytes: &[u8]) -> Vec<String> {
-    const START: [usize; 3] = [0, 2, 3];
-    const END: [usize; 3] = [0, 3, 2];
-    (0..3)
-        .map(|offset| {
-            let padded: Vec<u8> = std::iter::repeat_n(b' ', offset).chain(bytes.iter().copied()).collect();
-            let text = STANDARD.encode(&padded);
-            let end = text.len() - END[padded.len() % 3];
-            text.get(START[offset]..end).unwrap_or_default().to_owned()
-        })
-        .collect()
 }

@@ -44,6 +44,7 @@ enum Change {
     MapTexts(BTreeMap<String, Vec<String>>),
     SetValue(String),
     Fail(String),
+    FailItem(String),
     Nothing,
 }
 
@@ -51,6 +52,7 @@ enum Change {
 struct Conditions<C> {
     all: Vec<(C, bool)>,
     any: bool,
+    negated: bool,
 }
 
 #[derive(Debug)]
@@ -90,6 +92,14 @@ pub(crate) struct Draft {
     /// Conditions that pipelines added: names of search identifiers that must hold, or must not.
     pub(crate) added: Vec<(String, bool)>,
     pub(crate) is_correlation: bool,
+}
+
+impl Draft {
+    /// A rule without tags.
+    pub(crate) fn new(log_source: &LogSource, detections: Vec<(String, Detection)>) -> Draft {
+        let log_source = log_source.clone();
+        Draft { log_source, tags: Vec::new(), detections, added: Vec::new(), is_correlation: false }
+    }
 }
 
 /// A field that a built-in alias was read for, with what it was read as.
@@ -158,9 +168,9 @@ impl Step {
         Ok(Step {
             id,
             change: Change::read(node)?,
-            rule: Conditions::read(node, "rule_conditions", "rule_cond_op", &RuleCondition::read)?,
-            item: Conditions::read(node, "detection_item_conditions", "detection_item_cond_op", &ItemCondition::read)?,
-            field: Conditions::read(node, "field_name_conditions", "field_name_cond_op", &FieldCondition::read)?,
+            rule: Conditions::read(node, "rule", &RuleCondition::read)?,
+            item: Conditions::read(node, "detection_item", &ItemCondition::read)?,
+            field: Conditions::read(node, "field_name", &FieldCondition::read)?,
         })
     }
 
@@ -175,6 +185,11 @@ impl Step {
             Change::LogSource(log_source) => draft.log_source = log_source.clone(),
             Change::AddCondition(fields, negated) => add_condition(draft, fields, *negated),
             Change::Nothing => {}
+            Change::FailItem(message) => {
+                if draft.detections.iter().any(|(_, detection)| detection.any_item(&|item| self.applies_to(item))) {
+                    return Err(message.clone());
+                }
+            }
             _ => {
                 let detections = std::mem::take(&mut draft.detections);
                 let changed = detections.into_iter().map(|(name, detection)| {
@@ -204,6 +219,12 @@ impl Step {
                 _ => None,
             }
         };
+        if item.modifiers.iter().any(|name| name == "fieldref") {
+            each_text(&mut item, &|text| match text.as_plain().and_then(rename).as_deref() {
+                Some([target]) => vec![SigmaText::plain(target)],
+                _ => vec![text],
+            });
+        }
         if let Some(field) = item.field.clone()
             && let Some(targets) = rename(&field)
         {
@@ -293,7 +314,8 @@ impl Change {
             "replace_string" => Change::Replace(regex(node, text("regex"))?, text("replacement").to_owned()),
             "map_string" => Change::MapTexts(mapping(node, "mapping")),
             "set_value" => Change::SetValue(text("value").to_owned()),
-            "rule_failure" | "detection_item_failure" => Change::Fail(text("message").to_owned()),
+            "rule_failure" => Change::Fail(text("message").to_owned()),
+            "detection_item_failure" => Change::FailItem(text("message").to_owned()),
             // Placeholders are filled by `expand` itself from `vars`; states and types have no meaning here.
             "value_placeholders" | "set_state" | "set_custom_attribute" | "convert_type" | "case" => Change::Nothing,
             other => {
@@ -305,23 +327,32 @@ impl Change {
 }
 
 impl<C> Conditions<C> {
-    fn read(
-        node: &Node,
-        key: &str,
-        op: &str,
-        read: &dyn Fn(&Node) -> Result<C, Problem>,
-    ) -> Result<Conditions<C>, Problem> {
-        let items = node.get(key).map(Node::items).unwrap_or_default();
+    /// Reads the conditions of a step: a list, or a mapping of them. `of` says what they are about, as their keys do.
+    fn read(node: &Node, of: &str, read: &dyn Fn(&Node) -> Result<C, Problem>) -> Result<Conditions<C>, Problem> {
+        if let Some(joined) = node.get(&format!("{of}_cond_expr")) {
+            let message = "conditions joined by an expression are not known; their step has no effect";
+            return Err(Problem::warning("sigma-pipeline", message, &joined.span)
+                .help(format!("join them by `{of}_cond_op: and` or `or`")));
+        }
+        let conditions = node.get(&format!("{of}_conditions"));
+        let listed = conditions.map(Node::items).unwrap_or_default().iter();
+        let named = conditions.map(Node::entries).unwrap_or_default().iter().map(|(_, condition)| condition);
+        let items = listed.chain(named);
         let negated =
             |item: &Node| item.get("negated").or_else(|| item.get("not")).and_then(Node::as_bool) == Some(true);
-        let all = items.iter().map(|item| Ok((read(item)?, negated(item)))).collect::<Result<_, Problem>>()?;
-        let any = node.get(op).and_then(Node::text) == Some("or");
-        Ok(Conditions { all, any })
+        let all = items.map(|item| Ok((read(item)?, negated(item)))).collect::<Result<_, Problem>>()?;
+        let any = node.get(&format!("{of}_cond_op")).and_then(Node::text) == Some("or");
+        let negated = node.get(&format!("{of}_cond_not")).and_then(Node::as_bool) == Some(true);
+        Ok(Conditions { all, any, negated })
     }
 
     fn hold(&self, test: impl Fn(&C) -> bool) -> bool {
         let mut results = self.all.iter().map(|(condition, negated)| test(condition) != *negated);
-        if self.any && !self.all.is_empty() { results.any(|holds| holds) } else { results.all(|holds| holds) }
+        if self.all.is_empty() {
+            return true;
+        }
+        let holds = if self.any { results.any(|holds| holds) } else { results.all(|holds| holds) };
+        holds != self.negated
     }
 }
 
@@ -361,7 +392,7 @@ fn has_text(item: &Item, wanted: &str) -> bool {
         SigmaValue::Text(text) => text.shown() == wanted,
         SigmaValue::Number(number) => number == wanted,
         SigmaValue::Bool(truth) => truth.to_string() == wanted,
-        SigmaValue::Null => false,
+        SigmaValue::Null | SigmaValue::Collection => false,
     })
 }
 

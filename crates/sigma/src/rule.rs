@@ -14,9 +14,10 @@ use masthead_rulefile::{Node, RuleFile};
 
 use crate::ast::{Detection, LogSource};
 use crate::condition;
+use crate::correlation::Referred;
 use crate::legacy;
 use crate::modifiers;
-use crate::pipeline::{Draft, Renamed};
+use crate::pipeline::{Draft, Pipeline, Renamed};
 use crate::problem::Problem;
 use crate::shared::Shared;
 
@@ -40,6 +41,17 @@ pub(crate) struct Judged {
     pub(crate) filter: Option<Expr>,
     pub(crate) pipeline: Option<IrPipeline>,
     pub(crate) problems: Vec<Problem>,
+}
+
+impl Judged {
+    /// What a correlation needs of the rule; none if it does not run.
+    pub(crate) fn referred(&self) -> Option<Referred> {
+        Some(Referred {
+            filter: self.filter.clone()?,
+            names: [Some(&self.header.id), self.header.name.as_ref()].into_iter().flatten().cloned().collect(),
+            log_source: self.header.log_source.clone(),
+        })
+    }
 }
 
 impl Header {
@@ -107,24 +119,22 @@ pub(crate) fn judge(node: &Node, file: &RuleFile, at: usize, shared: &Shared) ->
         judged.problems.push(Problem::invalid("sigma-missing", "the rule has no `detection`", &first_key(node)));
         return judged;
     };
-    let entries = detection.entries().iter().filter(|(key, _)| !matches!(key.text(), Some("condition" | "timeframe")));
-    let mut draft = Draft {
-        log_source: judged.header.log_source.clone(),
-        tags: judged.header.tags.clone(),
-        detections: entries.map(|(k, v)| (k.text().unwrap_or_default().to_owned(), Detection::read(v))).collect(),
-        added: Vec::new(),
-        is_correlation: false,
+    let Some(written) = detections(detection, &["condition", "timeframe"], &mut judged.problems) else {
+        return judged;
     };
+    let tags = judged.header.tags.clone();
+    let mut draft = Draft { tags, ..Draft::new(&judged.header.log_source, written) };
     apply_pipelines(&mut draft, node, shared, &mut judged.problems);
     let Some((filter, aggregation)) = conditions(detection, &draft, shared, &mut judged.problems) else {
         return judged;
     };
     let filter = shared.filters.restrict(&judged.header, filter);
     let filter = routed(&draft.log_source, filter, node, &mut judged.problems);
-    let more = node.get("fields").map(Node::texts).unwrap_or_default().into_iter().map(masthead_schema::field);
+    let field = |name: &str| shared.field(name, &judged.header.log_source);
+    let more = node.get("fields").map(Node::texts).unwrap_or_default().into_iter().map(field);
     judged.pipeline = match aggregation {
         None => Some(masthead_schema::rows::single(filter.clone(), more)),
-        Some((text, span)) => match legacy::pipeline(&text, detection, filter.clone(), more.collect()) {
+        Some((text, span)) => match legacy::pipeline(&text, detection, filter.clone(), more.collect(), &field) {
             Ok(pipeline) => Some(pipeline),
             Err(message) => {
                 judged.problems.push(
@@ -135,7 +145,6 @@ pub(crate) fn judge(node: &Node, file: &RuleFile, at: usize, shared: &Shared) ->
             }
         },
     };
-    judged.header.log_source = draft.log_source;
     judged.filter = Some(filter);
     judged
 }
@@ -146,11 +155,52 @@ fn apply_pipelines(draft: &mut Draft, node: &Node, shared: &Shared, problems: &m
             Ok(renamed) if pipeline.builtin => problems.extend(renamed.iter().map(alias)),
             Ok(_) => {}
             Err(message) => {
-                let message = format!("the processing pipeline `{}` refuses the rule: {message}", pipeline.name);
-                problems.push(Problem::unsupported("sigma-refused", message, &first_key(node)));
+                problems.push(refused(pipeline, &message, node));
             }
         }
     }
+}
+
+/// A processing pipeline says that a document cannot be used.
+pub(crate) fn refused(pipeline: &Pipeline, message: &str, node: &Node) -> Problem {
+    let message = format!("the processing pipeline `{}` refuses the rule: {message}", pipeline.name);
+    Problem::unsupported("sigma-refused", message, &first_key(node))
+}
+
+/// The search identifiers of a detection or filter: every key but `others`; none if one is empty.
+pub(crate) fn detections(
+    node: &Node,
+    others: &[&str],
+    problems: &mut Vec<Problem>,
+) -> Option<Vec<(String, Detection)>> {
+    let mut found = Vec::new();
+    let before = problems.len();
+    for (key, value) in node.entries() {
+        let name = key.text().unwrap_or_default();
+        if others.contains(&name) {
+            continue;
+        }
+        let detection = Detection::read(value);
+        if detection.is_hollow() {
+            let message = format!("there is nothing in the search identifier `{name}`");
+            problems.push(Problem::invalid("sigma-missing", message, &key.span));
+        }
+        found.push((name.to_owned(), detection));
+    }
+    (problems.len() == before).then_some(found)
+}
+
+/// What search identifiers mean.
+pub(crate) fn identifiers(
+    detections: &[(String, Detection)],
+    shared: &Shared,
+    problems: &mut Vec<Problem>,
+) -> condition::Identifiers {
+    let meaning = |(name, part): &(String, Detection)| {
+        let expr = (!part.is_hollow()).then(|| expression(part, shared, problems));
+        (name.clone(), expr)
+    };
+    detections.iter().map(meaning).collect()
 }
 
 fn alias(renamed: &Renamed) -> Problem {
@@ -174,8 +224,7 @@ fn conditions(
     problems: &mut Vec<Problem>,
 ) -> Option<(Expr, Option<(String, std::ops::Range<usize>)>)> {
     let before = problems.iter().filter(|problem| problem.level == Level::Error).count();
-    let identifiers: Vec<(String, Expr)> =
-        draft.detections.iter().map(|(name, part)| (name.clone(), expression(part, shared, problems))).collect();
+    let identifiers = identifiers(&draft.detections, shared, problems);
     let Some(node) = detection.get("condition").filter(|node| !node.is_null()) else {
         problems.push(Problem::invalid("sigma-missing", "the detection has no `condition`", &first_key(detection)));
         return None;
@@ -197,7 +246,7 @@ fn conditions(
     }
     let mut all = vec![if any.len() == 1 { any.swap_remove(0) } else { Expr::Or(any) }];
     for (name, negated) in &draft.added {
-        let added = identifiers.iter().find(|(known, _)| known == name).map(|(_, expr)| expr.clone());
+        let added = identifiers.iter().find(|(known, _)| known == name).and_then(|(_, expr)| expr.clone());
         all.extend(added.map(|expr| if *negated { Expr::Not(Box::new(expr)) } else { expr }));
     }
     Some((if all.len() == 1 { all.swap_remove(0) } else { Expr::And(all) }, aggregation))
@@ -214,7 +263,7 @@ fn within(node: &Node, range: std::ops::Range<usize>) -> std::ops::Range<usize> 
 }
 
 /// What a search identifier means.
-pub(crate) fn expression(detection: &Detection, shared: &Shared, problems: &mut Vec<Problem>) -> Expr {
+fn expression(detection: &Detection, shared: &Shared, problems: &mut Vec<Problem>) -> Expr {
     match detection {
         Detection::Item(item) => match modifiers::compile(item, &|name| shared.placeholder(name)) {
             Ok(expr) => expr,

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use masthead_ir::Expr;
 use masthead_ir::eval::glob::Glob;
+use masthead_ir::{Expr, FieldPath};
 use masthead_rulefile::{Content, Node, RuleFile};
 
-use crate::ast::{Detection, LogSource};
+use crate::ast::{Detection, Item, LogSource};
 use crate::condition;
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Draft, Pipeline};
 use crate::problem::Problem;
-use crate::rule::{Header, expression, first_key};
+use crate::rule::{Header, detections, first_key, identifiers, refused};
 use crate::text::SigmaText;
 
 /// What rules share.
@@ -93,7 +93,7 @@ impl Shared {
         }
         for file in files {
             for node in documents(file).iter().filter(|node| classify(node) == Some(Document::Filter)) {
-                let (filter, wrong) = Filter::read(node, file, &shared);
+                let (filter, wrong) = Filter::read(node, &shared);
                 problems.extend(wrong.into_iter().map(|problem| (file, problem)));
                 shared.filters.all.extend(filter);
             }
@@ -106,6 +106,20 @@ impl Shared {
         for (name, value) in node.get("placeholders").map(Node::entries).unwrap_or_default() {
             let values = value.get("values").unwrap_or(value).texts().into_iter().map(str::to_owned);
             self.placeholders.entry(name.text().unwrap_or_default().to_owned()).or_default().extend(values);
+        }
+    }
+
+    /// The field that a name of a rule means once processing pipelines had it. A name that they read as several fields, or
+    /// as none, stays.
+    pub(crate) fn field(&self, name: &str, log_source: &LogSource) -> FieldPath {
+        let item = Item { field: Some(name.to_owned()), modifiers: Vec::new(), values: Vec::new(), span: 0..0 };
+        let mut draft = Draft::new(log_source, vec![(String::new(), Detection::Item(item))]);
+        let read = self.pipelines.iter().try_for_each(|pipeline| pipeline.apply(&mut draft).map(|_| ()));
+        match draft.detections.first() {
+            Some((_, Detection::Item(Item { field: Some(renamed), .. }))) if read.is_ok() => {
+                masthead_schema::field(renamed)
+            }
+            _ => masthead_schema::field(name),
         }
     }
 
@@ -148,17 +162,19 @@ impl Filters {
 }
 
 impl Filter {
-    fn read(node: &Node, _file: &RuleFile, shared: &Shared) -> (Option<Filter>, Vec<Problem>) {
+    fn read(node: &Node, shared: &Shared) -> (Option<Filter>, Vec<Problem>) {
         let mut problems = Vec::new();
         let Some(body) = node.get("filter") else { return (None, problems) };
         let keys = ["rules", "condition"];
-        let entries = body.entries().iter().filter(|(key, _)| !key.text().is_some_and(|key| keys.contains(&key)));
-        let identifiers: Vec<(String, Expr)> = entries
-            .map(|(key, value)| {
-                let expr = expression(&Detection::read(value), shared, &mut problems);
-                (key.text().unwrap_or_default().to_owned(), expr)
-            })
-            .collect();
+        let log_source = node.get("logsource").map(LogSource::read).unwrap_or_default();
+        let Some(written) = detections(body, &keys, &mut problems) else { return (None, problems) };
+        let mut draft = Draft::new(&log_source, written);
+        for pipeline in &shared.pipelines {
+            if let Err(message) = pipeline.apply(&mut draft) {
+                problems.push(refused(pipeline, &message, body));
+            }
+        }
+        let identifiers = identifiers(&draft.detections, shared, &mut problems);
         let Some(text) = body.get("condition").and_then(Node::text) else {
             problems.push(Problem::invalid("sigma-missing", "the filter has no `condition`", &first_key(body)));
             return (None, problems);
@@ -168,7 +184,7 @@ impl Filter {
         match condition::compile(text, &identifiers) {
             Ok(condition) if problems.is_empty() => {
                 let filter = Filter {
-                    log_source: node.get("logsource").map(LogSource::read).unwrap_or_default(),
+                    log_source,
                     rules: if any { Vec::new() } else { rules.into_iter().map(Glob::new).collect() },
                     condition: condition.expr,
                 };

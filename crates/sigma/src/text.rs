@@ -50,8 +50,8 @@ impl SigmaText {
     }
 
     /// The text as it stands in the rule.
-    pub(crate) fn source(&self) -> String {
-        self.source.clone()
+    pub(crate) fn source(&self) -> &str {
+        &self.source
     }
 
     /// The same wildcards around other characters: `shown` is as long as [`SigmaText::shown`].
@@ -151,9 +151,10 @@ impl SigmaText {
         let Some(at) = self.parts.iter().position(|part| matches!(part, Part::Placeholder(_))) else {
             return vec![self.clone()];
         };
+        let name = self.placeholder().map(|name| format!("%{name}%")).unwrap_or_default();
         let fill = |value: &SigmaText| {
             let parts = [&self.parts[..at], &value.parts[..], &self.parts[at + 1..]].concat();
-            SigmaText { parts: joined(parts), source: self.source.clone() }
+            SigmaText { parts: joined(parts), source: self.source.replacen(&name, &value.source, 1) }
         };
         values.iter().map(fill).collect()
     }
@@ -209,28 +210,32 @@ fn joined(parts: Vec<Part>) -> Vec<Part> {
     out
 }
 
+/// Parts a text at its placeholders. A backslash before a percent sign makes that plain.
 fn split_placeholders(text: &str, parts: &mut Vec<Part>) {
+    let is_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
+    let mut found = Vec::new();
     let mut rest = text;
     while let Some(start) = rest.find('%') {
-        let after = &rest[start + 1..];
-        let name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
-        match after.find('%').filter(|end| *end > 0 && after[..*end].chars().all(name)) {
+        let (before, after) = (&rest[..start], &rest[start + 1..]);
+        if let Some(before) = before.strip_suffix('\\') {
+            found.push(Part::Literal(format!("{before}%")));
+            rest = after;
+            continue;
+        }
+        match after.find('%').filter(|end| *end > 0 && after[..*end].chars().all(is_name)) {
             Some(end) => {
-                if start > 0 {
-                    parts.push(Part::Literal(rest[..start].to_owned()));
-                }
-                parts.push(Part::Placeholder(after[..end].to_owned()));
+                found.push(Part::Literal(before.to_owned()));
+                found.push(Part::Placeholder(after[..end].to_owned()));
                 rest = &after[end + 1..];
             }
             None => {
-                parts.push(Part::Literal(rest[..=start].to_owned()));
+                found.push(Part::Literal(rest[..=start].to_owned()));
                 rest = after;
             }
         }
     }
-    if !rest.is_empty() {
-        parts.push(Part::Literal(rest.to_owned()));
-    }
+    found.push(Part::Literal(rest.to_owned()));
+    parts.extend(joined(found).into_iter().filter(|part| *part != Part::Literal(String::new())));
 }
 
 #[cfg(test)]
