@@ -91,7 +91,10 @@ pub(crate) fn choices(expr: &Expr, name: &str, depth: usize) -> Option<Vec<Strin
         Expr::And(parts) => parts.iter().fold(None, |all, part| meet(all, choices(part, name, depth + 1))),
         Expr::Or(parts) => {
             let parts = parts.iter().map(|part| choices(part, name, depth + 1));
-            parts.collect::<Option<Vec<_>>>().map(|parts| parts.into_iter().flatten().collect())
+            let mut values: Vec<String> = parts.collect::<Option<Vec<_>>>()?.into_iter().flatten().collect();
+            values.sort_unstable();
+            values.dedup();
+            Some(values)
         }
         _ => None,
     }

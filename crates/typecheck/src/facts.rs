@@ -45,7 +45,7 @@ fn gather(expr: &Expr, negated: bool, depth: usize, found: &mut Vec<Fact>) {
 }
 
 /// Tests of one field of which one must pass, as one.
-fn any_of(parts: &[Expr]) -> Option<Fact> {
+pub(crate) fn any_of(parts: &[Expr]) -> Option<Fact> {
     let tests: Vec<(String, Pattern)> = parts.iter().map(|part| test(unwrap(part))).collect::<Option<_>>()?;
     let name = tests.first()?.0.clone();
     let one = tests.iter().all(|(other, _)| *other == name);
@@ -94,7 +94,8 @@ pub(crate) fn conflict(facts: &[Fact], name: &str) -> bool {
         Some(values) => {
             // A test that none of the values passes alone is a fault of its own.
             let alone = |pattern: &&&Pattern| values.iter().all(|value| literal::decide(pattern, value) == Some(false));
-            if audit::values_of(name).is_some() && wanted.iter().filter(|p| literal::choices(p).is_none()).any(|p| alone(&p))
+            if audit::values_of(name).is_some()
+                && wanted.iter().filter(|p| literal::choices(p).is_none()).any(|p| alone(&p))
             {
                 return alone_conflicts(&wanted);
             }

@@ -3,26 +3,15 @@
 use masthead_ir::Level;
 use masthead_ir::expr::FieldPath;
 use masthead_rulefile::suggest;
-use masthead_schema::types::{self, Dead, Place};
 use masthead_schema::audit;
+use masthead_schema::types::{self, Dead, Place};
 
 use crate::env::Env;
 use crate::walk::Problem;
 
 /// What travels with an event and is not part of it.
-const ENVELOPE: &[&str] = &[
-    "source",
-    "sourcetype",
-    "host",
-    "index",
-    "log_type",
-    "cluster",
-    "account",
-    "label",
-    "row_id",
-    "eventtype",
-    "tag",
-];
+const ENVELOPE: &[&str] =
+    &["source", "sourcetype", "host", "index", "log_type", "cluster", "account", "label", "row_id", "eventtype", "tag"];
 
 /// The keys of one operation of a JSON patch.
 const PATCH_KEYS: &[&str] = &["op", "path", "value", "from"];
@@ -87,6 +76,7 @@ fn marked_right(flat: &str, places: &[Place]) -> Result<(), Problem> {
             message: format!("no audit event has `{flat}`: the marks of lists are wrong"),
             help: Some(format!("the field is called `{first}`")),
             subject: flat.to_owned(),
+            elsewhere: false,
         }),
         _ => Ok(()),
     }
@@ -98,13 +88,12 @@ fn no_such_field(name: &str, dead: &Dead) -> Problem {
     let message = match (before.is_empty(), dead.owner) {
         (true, _) => format!("no audit event has a field `{name}`"),
         (false, Some(_)) => format!("`{}` of an audit event has no field `{}`", before.join("."), wrong.join(".")),
-        (false, None) => format!("`{}` of an audit event is a plain value, so that there is no `{name}`", before.join(".")),
+        (false, None) => {
+            format!("`{}` of an audit event is a plain value, so that there is no `{name}`", before.join("."))
+        }
     };
-    let near = nearest(audit::EVENT, &keys, dead).or_else(|| {
-        let last = keys.last()?;
-        types::path_to(&[audit::EVENT], last)
-            .or_else(|| types::path_to(COMMON, last).map(|path| format!("requestObject.{path}")))
-    });
+    let object = || found_below(COMMON, &keys).map(|path| format!("requestObject.{path}"));
+    let near = beside(audit::EVENT, &keys, dead).or_else(|| found_below(&[audit::EVENT], &keys)).or_else(object);
     problem(name, Level::Warning, message, near)
 }
 
@@ -113,24 +102,27 @@ const COMMON: &[&str] = &["Pod", "ClusterRole", "ClusterRoleBinding", "Secret", 
 
 fn problem(subject: &str, level: Level, message: String, near: Option<String>) -> Problem {
     let help = near.map(|path| format!("there is `{path}`"));
-    Problem { code: "unknown-field", level, message, help, subject: subject.to_owned() }
+    Problem { code: "unknown-field", level, message, help, subject: subject.to_owned(), elsewhere: false }
 }
 
-/// A path below a type with its first wrong key put right: by a field of nearly the same name, or by one of the same name
-/// deeper inside.
-fn nearest(type_name: &'static str, keys: &[&str], dead: &Dead) -> Option<String> {
+/// A path below a type with its first wrong key replaced by one of nearly the same name.
+fn beside(type_name: &'static str, keys: &[&str], dead: &Dead) -> Option<String> {
     let (before, wrong) = keys.split_at_checked(dead.right)?;
     let (key, after) = wrong.split_first()?;
-    let sound = |path: &String| types::resolve(type_name, path, false).is_ok();
     let owner = dead.owner?;
     let names = || types::fields_of(owner).map(|(name, _)| name);
-    let sibling = names().find(|name| name.eq_ignore_ascii_case(key)).or_else(|| suggest(key, names()));
-    let beside = sibling.map(|name| join(before.iter().copied().chain([name]).chain(after.iter().copied())));
-    let deeper = || {
-        let path = types::path_to(&[type_name], key)?;
-        Some(join([path.as_str()].into_iter().chain(after.iter().copied())))
-    };
-    beside.filter(&sound).or_else(|| deeper().filter(&sound))
+    let near = names().find(|name| name.eq_ignore_ascii_case(key)).or_else(|| suggest(key, names()))?;
+    let path = join(before.iter().copied().chain([near]).chain(after.iter().copied()));
+    types::resolve(type_name, &path, false).is_ok().then_some(path)
+}
+
+/// A path below these types that ends as this one does, in as many keys as possible.
+fn found_below(types: &[&'static str], keys: &[&str]) -> Option<String> {
+    (0..keys.len()).find_map(|at| {
+        let start = types::path_to(types, keys[at])?;
+        let path = join([start.as_str()].into_iter().chain(keys[at + 1..].iter().copied()));
+        types.iter().any(|name| types::resolve(name, &path, false).is_ok()).then_some(path)
+    })
 }
 
 fn join<'k>(keys: impl Iterator<Item = &'k str>) -> String {
@@ -155,7 +147,8 @@ fn in_object(root: &'static str, below: &str, folded: bool, env: &Env) -> Result
     // The answer to a list request holds the objects in `items`.
     let below_items = if request { below } else { below.strip_prefix("items.").unwrap_or(below) };
     if !request && (below == "items" || below_items != below) {
-        let sound = below == "items" || types.names.iter().any(|name| types::resolve(name, below_items, folded).is_ok());
+        let sound =
+            below == "items" || types.names.iter().any(|name| types::resolve(name, below_items, folded).is_ok());
         return if sound { Ok(Vec::new()) } else { Err(not_in_types(root, below, &types, None)) };
     }
     let mut places = Vec::new();
@@ -180,13 +173,18 @@ fn in_object(root: &'static str, below: &str, folded: bool, env: &Env) -> Result
 
 fn not_in_types(root: &str, below: &str, types: &Types, deepest: Option<(&'static str, Dead)>) -> Problem {
     let keys: Vec<&str> = below.split('.').collect();
-    let near = deepest.and_then(|(name, dead)| nearest(name, &keys, &dead));
-    let near = near.or_else(|| types::path_to(&types.names, keys.last()?)).map(|path| format!("{root}.{path}"));
+    let near = deepest.and_then(|(name, dead)| beside(name, &keys, &dead));
+    let whole: Vec<&'static str> = types.names.iter().copied().filter(|name| !name.ends_with("Options")).collect();
+    let near = near.or_else(|| found_below(&whole, &keys)).map(|path| format!("{root}.{path}"));
     let name = format!("{root}.{below}");
     match &types.resource {
         Some(resource) => {
             let whose = if root == "requestObject" { "request for" } else { "response about" };
-            problem(&name, Level::Warning, format!("no {whose} {resource} has a field `{name}`"), near)
+            let message = format!("no {whose} {resource} has a field `{name}`");
+            let known = |resource: &types::Resource| {
+                resource.types.iter().any(|name| types::resolve(name, below, false).is_ok())
+            };
+            Problem { elsewhere: types::resources().iter().any(known), ..problem(&name, Level::Warning, message, near) }
         }
         None => {
             let message = format!("no Kubernetes type has a field `{name}`; only a custom resource could");
@@ -219,6 +217,8 @@ fn types_in(request: bool, env: &Env) -> Option<Types> {
                 }
                 names.extend(found);
             }
+            let mut resources = resources.to_vec();
+            resources.dedup();
             Some(format!("`{}`", resources.join("` or `")))
         }
     };

@@ -27,7 +27,10 @@ pub use place::place;
 /// Code and meaning of every fault.
 pub const CODES: &[(&str, &str)] = &[
     ("contradiction", "Tests of one field exclude each other."),
-    ("create-without-patch", "The rule reads objects that are created, and misses those that server-side apply creates."),
+    (
+        "create-without-patch",
+        "The rule reads objects that are created, and misses those that server-side apply creates.",
+    ),
     ("exec-create-only", "The rule wants streams into pods to be opened with `create`; most clients use `get`."),
     ("impossible-value", "A field is compared with a value that it never has."),
     ("level-excludes", "The rule demands an audit level at which what it reads is not logged, or leaves a level out."),

@@ -13,7 +13,8 @@ pub fn place(fault: &Fault, file_text: &str) -> Range<usize> {
     let starts = BEGINNINGS.iter().filter_map(|beginning| file_text.find(beginning));
     let body = starts.min().unwrap_or_default();
     let last = fault.subject.rsplit('.').next().unwrap_or_default();
-    let searches: [(&str, fn(char) -> bool); 3] = [(&fault.subject, is_path), (&fault.subject, is_word), (last, is_word)];
+    let searches: [(&str, fn(char) -> bool); 3] =
+        [(&fault.subject, is_path), (&fault.subject, is_word), (last, is_word)];
     for (subject, inner) in searches {
         for from in [body, 0] {
             if let Some(found) = find(file_text, subject, from, inner) {
@@ -55,7 +56,7 @@ mod tests {
     fn a_fault_is_found_behind_the_description() {
         for (subject, text, expected) in [
             ("replace", "title: replace\ndetection:\n  s:\n    verb: replace\n", Some("replace\n")),
-            ("verb", "description: verb\ncondition: jevt.verb == verb.x and ka.verb=create", Some("verb == ")),
+            ("verb", "description: verb\ncondition: x.verb == verb.x and verb=create", Some("verb=create")),
             ("objectRef.kind", "query: kubernetes.audit.objectRef.kind:Pod", Some("objectRef.kind:Pod")),
             ("requestObject.a", "search: \"requestObject{}.a\"=1", Some("a\"=1")),
             ("nowhere", "detection: x", None),

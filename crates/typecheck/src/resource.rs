@@ -29,7 +29,8 @@ fn is_group(name: &str) -> bool {
 }
 
 fn warning(code: &'static str, message: String, help: String, subject: &str) -> Option<Problem> {
-    Some(Problem { code, level: Level::Warning, message, help: Some(help), subject: subject.to_owned() })
+    let (help, subject) = (Some(help), subject.to_owned());
+    Some(Problem { code, level: Level::Warning, message, help, subject, elsewhere: false })
 }
 
 fn of_resource(text: &str, pattern: &Pattern) -> Option<Problem> {

@@ -3,7 +3,7 @@
 use masthead_ir::Expr;
 use masthead_ir::expr::FieldPath;
 use masthead_ir::pattern::Pattern;
-use masthead_ir::pipeline::{CorrelationKind, Pipeline, Source, Stage};
+use masthead_ir::pipeline::{Correlation, CorrelationKind, Pipeline, Source, Stage};
 use masthead_ir::rule::{Body, Rule};
 use masthead_schema::{audit, types};
 
@@ -50,16 +50,13 @@ fn of_pipeline(pipeline: &Pipeline) -> Vec<Expr> {
             parts.push(filter.clone());
             rest = more;
         }
-        if let [Stage::Correlate(correlation), ..] = rest
-            && let CorrelationKind::Steps { steps, .. } = &correlation.kind
-        {
-            let step = |filter: &Expr| Expr::And(parts.iter().chain([filter]).cloned().collect());
-            found.extend(steps.iter().map(|part| step(&part.filter)));
-        } else {
-            found.push(match <[Expr; 1]>::try_from(parts) {
-                Ok([only]) => only,
-                Err(parts) => Expr::And(parts),
-            });
+        match rest {
+            // The source of steps lets pass what any step wants, so that the steps say all.
+            [Stage::Correlate(Correlation { kind: CorrelationKind::Steps { steps, .. }, .. }), ..] => {
+                let step = |filter: &Expr| all(parts.iter().skip(1).chain([filter]).cloned().collect());
+                found.extend(steps.iter().map(|part| step(&part.filter)));
+            }
+            _ => found.push(all(parts)),
         }
     }
     for stage in rest {
@@ -68,6 +65,13 @@ fn of_pipeline(pipeline: &Pipeline) -> Vec<Expr> {
         }
     }
     found
+}
+
+fn all(parts: Vec<Expr>) -> Expr {
+    match <[Expr; 1]>::try_from(parts) {
+        Ok([only]) => only,
+        Err(parts) => Expr::And(parts),
+    }
 }
 
 fn is_hint(name: &str) -> bool {

@@ -30,7 +30,14 @@ fn print_pack() {
         println!("{root}: {} rules", rules.len());
         for rule in rules {
             for fault in check(&rule) {
-                println!("{} {:?} {} {} | {:?}", rule.path.display(), fault.level, fault.code, fault.message, fault.help);
+                println!(
+                    "{} {:?} {} {} | {:?}",
+                    rule.path.display(),
+                    fault.level,
+                    fault.code,
+                    fault.message,
+                    fault.help
+                );
             }
         }
     }

@@ -21,6 +21,8 @@ pub(crate) struct Problem {
     pub(crate) message: String,
     pub(crate) help: Option<String>,
     pub(crate) subject: String,
+    /// Whether it could pass for another resource: a rule may look into several places of which one is there.
+    pub(crate) elsewhere: bool,
 }
 
 /// What depends on a test.
@@ -57,7 +59,7 @@ pub(crate) fn check(condition: &Expr) -> Vec<Fault> {
 }
 
 fn fault(problem: Problem, reach: Reach, alive: bool) -> Fault {
-    let Problem { code, level, message, help, subject } = problem;
+    let Problem { code, level, message, help, subject, .. } = problem;
     let (end, level) = match reach {
         _ if level == Level::Note => ("", level),
         Reach::All if alive => ("", level),
@@ -89,7 +91,12 @@ impl Walk {
             Expr::Or(parts) => {
                 let alive = parts.iter().fold(false, |alive, part| self.go(part, env, negated, depth + 1) || alive);
                 if alive {
-                    self.mark(start, Reach::Alternative);
+                    // A list of values of which another test takes some away narrows, and is no contradiction.
+                    let list = facts::any_of(parts).is_some();
+                    let below = self.problems.split_off(start);
+                    let told = |problem: &Problem| !problem.elsewhere && !(list && problem.code == "contradiction");
+                    let below = below.into_iter().filter(|(problem, _)| told(problem));
+                    self.problems.extend(below.map(|(problem, _)| (problem, Reach::Alternative)));
                 }
                 alive
             }
@@ -128,7 +135,14 @@ impl Walk {
     }
 
     /// Whether a test of a field can pass.
-    fn test(&mut self, field: &FieldPath, pattern: Option<&Pattern>, leaf: &Expr, env: &Rc<Env>, negated: bool) -> bool {
+    fn test(
+        &mut self,
+        field: &FieldPath,
+        pattern: Option<&Pattern>,
+        leaf: &Expr,
+        env: &Rc<Env>,
+        negated: bool,
+    ) -> bool {
         let read = match field::read(field, env) {
             Ok(read) => read,
             Err(problem) => return self.refuse(problem),
@@ -187,6 +201,7 @@ impl Walk {
             message: format!("the tests of `{name}` exclude each other"),
             help: None,
             subject: name.to_owned(),
+            elsewhere: false,
         };
         !conflict || self.refuse(problem())
     }
@@ -205,6 +220,7 @@ fn held_back(name: &str, env: &Env) -> Option<Problem> {
         message: format!("events of {what} `{values}` have no `{}`", audit::root(name)),
         help: Some(help),
         subject: name.to_owned(),
+        elsewhere: false,
     };
     if let Some(values) = never("level", audit::has_at_level) {
         let help = format!("it is logged from level `{}` on", audit::level_of(name));
@@ -220,7 +236,7 @@ fn impossible(read: &Read, pattern: &Pattern, env: &Env) -> Option<Problem> {
     let name = &read.name;
     let problem = |message: String, help: Option<String>| {
         let subject = text.clone();
-        Some(Problem { code: "impossible-value", level: Level::Warning, message, help, subject })
+        Some(Problem { code: "impossible-value", level: Level::Warning, message, help, subject, elsewhere: false })
     };
     if let Some(mut values) = audit::values_of(name) {
         let of_resource = name == "verb" && env.get("objectRef.resource").is_some_and(|names| !names.is_empty());
