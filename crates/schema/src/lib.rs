@@ -5,7 +5,9 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod audit;
 pub mod field;
 pub mod rows;
+pub mod types;
 
 pub use field::field;
