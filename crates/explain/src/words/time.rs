@@ -1,0 +1,112 @@
+//! Words for spans, moments and timetables.
+
+use masthead_ir::pipeline::Span;
+use masthead_ir::time::{Micros, TimeRange, TimeSpec, TimeStep, TimeUnit};
+
+use super::wording::{counted, quote};
+
+/// A length of time in its largest whole unit.
+pub(crate) fn duration(micros: Micros) -> String {
+    let micros = micros.unsigned_abs();
+    let units = [("day", 86_400_000_000), ("hour", 3_600_000_000), ("minute", 60_000_000), ("second", 1_000_000)];
+    match units.iter().find(|(_, length)| micros >= *length && micros % length == 0) {
+        // An hour is said as such, a day of 24 hours as people write windows.
+        Some((unit, length)) => counted(micros / length, unit),
+        None if micros.is_multiple_of(1000) => counted(micros / 1000, "millisecond"),
+        None => counted(micros, "microsecond"),
+    }
+}
+
+/// The width of a bucket.
+pub(crate) fn span(span: Span) -> String {
+    match span {
+        Span::Number(width) => format!("steps of {width}"),
+        Span::Seconds(seconds) => duration((seconds * 1e6) as Micros),
+        Span::Months(months) => counted(u64::from(months), "month"),
+        Span::Auto(buckets) => format!("at most {}", counted(u64::from(buckets), "bucket")),
+    }
+}
+
+/// A range of time.
+pub(crate) fn range(range: &TimeRange) -> String {
+    let from = range.earliest.as_ref().map(moment);
+    let to = range.latest.as_ref().map(moment).unwrap_or_else(|| "now".to_owned());
+    match from {
+        Some(from) => format!("from {from} to {to}"),
+        None => format!("all events up to {to}"),
+    }
+}
+
+/// A moment, as seen from the run.
+pub(crate) fn moment(spec: &TimeSpec) -> String {
+    match spec {
+        TimeSpec::At(0) => "the first event".to_owned(),
+        TimeSpec::At(micros) => format!("{} seconds since 1970", *micros as f64 / 1e6),
+        TimeSpec::Relative(steps) if steps.is_empty() => "now".to_owned(),
+        TimeSpec::Relative(steps) => {
+            let mut words: Vec<String> = Vec::new();
+            for step in steps {
+                words.push(match step {
+                    TimeStep::Add(0, _) => continue,
+                    TimeStep::Add(count, unit) if *count < 0 => {
+                        format!("{} before", counted(count.unsigned_abs(), unit_name(*unit)))
+                    }
+                    TimeStep::Add(count, unit) => {
+                        format!("{} later", counted(count.unsigned_abs(), unit_name(*unit)))
+                    }
+                    TimeStep::Snap(unit) => format!("back to the start of the {}", unit_name(*unit)),
+                    TimeStep::SnapWeekday(day) => format!("back to the start of {}", weekday(*day)),
+                });
+            }
+            if words.is_empty() { "now".to_owned() } else { words.join(", ") }
+        }
+    }
+}
+
+fn unit_name(unit: TimeUnit) -> &'static str {
+    match unit {
+        TimeUnit::Second => "second",
+        TimeUnit::Minute => "minute",
+        TimeUnit::Hour => "hour",
+        TimeUnit::Day => "day",
+        TimeUnit::Week => "week",
+        TimeUnit::Month => "month",
+        TimeUnit::Quarter => "quarter",
+        TimeUnit::Year => "year",
+    }
+}
+
+fn weekday(day: u8) -> &'static str {
+    ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"]
+        .get(usize::from(day))
+        .copied()
+        .unwrap_or("Sunday")
+}
+
+/// When a cron expression runs: in words for the common shapes, else as it is written.
+pub(crate) fn cron(expression: &str) -> String {
+    let parts: Vec<&str> = expression.split_whitespace().collect();
+    let number = |text: &str| text.parse::<u32>().ok();
+    match parts.as_slice() {
+        ["*", "*", "*", "*", "*"] => "every minute".to_owned(),
+        [minute, "*", "*", "*", "*"] => match (minute.strip_prefix("*/").and_then(number), number(minute)) {
+            (Some(step), _) => format!("every {}", counted(u64::from(step), "minute")),
+            (_, Some(0)) => "every hour, on the hour".to_owned(),
+            (_, Some(minute)) => format!("every hour, {} past", counted(u64::from(minute), "minute")),
+            _ => verbatim(expression),
+        },
+        [minute, hour, "*", "*", "*"] => match (number(minute), number(hour), hour.strip_prefix("*/").and_then(number))
+        {
+            (Some(minute), Some(hour), _) => format!("every day at {hour:02}:{minute:02} UTC"),
+            (Some(minute), _, Some(step)) => {
+                format!("every {}, at minute {minute}", counted(u64::from(step), "hour"))
+            }
+            _ => verbatim(expression),
+        },
+        _ => verbatim(expression),
+    }
+}
+
+fn verbatim(expression: &str) -> String {
+    format!("at the times of the cron expression {} (UTC)", quote(expression))
+}
