@@ -38,6 +38,7 @@ pub(crate) fn run(check: &Check) -> ExitCode {
 
 /// What is told beside what the front-ends found.
 fn further(check: &Check, rules: &mut RuleSet) -> Result<(), EngineError> {
+    masthead_engine::judge_types(rules);
     if let Some(policy) = &check.policy {
         crate::policy::check(policy, rules)?;
     }

@@ -48,6 +48,7 @@ pub fn codes() -> Vec<Code> {
     let mut general = [
         masthead_rulefile::CODES,
         masthead_policy::CODES,
+        masthead_typecheck::CODES,
         crate::faults::CODES,
         crate::exceptions::CODES,
         crate::judge::CODES,

@@ -1,11 +1,12 @@
 //! What is said of rules beside what their front-ends found: under an audit policy, and of real logs.
 
-use std::path::Path;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use masthead_ir::diagnostic::{Diagnostic, Span};
 use masthead_ir::pattern::{OrderOp, Pattern};
-use masthead_ir::rule::RuleSet;
+use masthead_ir::rule::{Body, RuleSet};
 use masthead_policy::{Policy, Verdict};
 
 use crate::against::Seen;
@@ -49,6 +50,37 @@ pub fn judge_seen(rules: &mut RuleSet, seen: &[Seen]) {
         let own = seen.iter().find(|seen| Arc::ptr_eq(&seen.rule, rule));
         let diagnostics = own.into_iter().flat_map(told);
         compiled.diagnostics.extend(diagnostics.map(|diagnostic| diagnostic.at(start(&compiled.path))));
+    }
+}
+
+/// Adds to every rule what keeps it from firing as meant: fields, values, stages and levels that do not go together with
+/// what the API server logs.
+pub fn judge_types(rules: &mut RuleSet) {
+    let mut texts: HashMap<PathBuf, Arc<str>> = HashMap::new();
+    let builtin: HashMap<PathBuf, String> = crate::builtin::files().into_iter().collect();
+    for compiled in &mut rules.rules {
+        let Some(rule) = &compiled.rule else { continue };
+        let path = match &rule.body {
+            Body::Script(script, _) => &script.source_path,
+            Body::Pipeline(_) => &compiled.path,
+        };
+        for fault in masthead_typecheck::check(rule) {
+            // A file that can no longer be read has no places.
+            let text = texts.entry(path.clone()).or_insert_with(|| match builtin.get(path) {
+                Some(text) => Arc::from(text.as_str()),
+                None => std::fs::read_to_string(path).map_or_else(|_| Arc::from(""), Arc::from),
+            });
+            let place = masthead_typecheck::place(&fault, text);
+            let span = Span { path: path.clone(), text: text.clone(), start: place.start, end: place.end };
+            let diagnostic = Diagnostic {
+                code: fault.code,
+                level: fault.level,
+                message: fault.message,
+                span: Some(span),
+                help: fault.help,
+            };
+            compiled.diagnostics.push(diagnostic);
+        }
     }
 }
 

@@ -31,7 +31,7 @@ pub use against::{Seen, against};
 pub use carried::run_tests;
 pub use dialects::{Code, DialectOption, codes, dialect_options, load_rules};
 pub use events::each_event;
-pub use judge::{judge_policy, judge_seen};
+pub use judge::{judge_policy, judge_seen, judge_types};
 pub use live::{Changes, Live, LiveOptions, LiveReport, Raised, RuleFigures, SourceFigures, WindowChoice};
 pub use options::{OriginOverride, RuleOptions, ScanOptions, Windows};
 pub use report::{FindingSink, Loss, Progress, RuleReport, ScanSummary, TestResult, TestStatus};

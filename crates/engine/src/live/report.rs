@@ -85,7 +85,7 @@ pub struct RuleFigures {
 }
 
 /// What a tag begins with that names a metric which the rule's matches are data points of.
-pub const METRIC_TAG: &str = "metric:";
+const METRIC_TAG: &str = "metric:";
 
 fn metrics(rule: &masthead_ir::rule::Rule) -> Vec<String> {
     rule.tags.iter().filter_map(|tag| tag.strip_prefix(METRIC_TAG)).map(str::to_owned).collect()
