@@ -8,7 +8,7 @@ use masthead_ir::rule::{EntityRole, Rule};
 
 use crate::attack::{self, Tactic};
 use crate::listing::severity;
-use crate::table::inline;
+use crate::table::{inline, rules as count};
 use crate::{condition, microsoft};
 
 /// What the paths of built-in rules begin with.
@@ -38,8 +38,8 @@ pub fn catalogue(rules: &[Arc<Rule>]) -> String {
     }
     format!(
         "<!-- Generated from the rules; changes here are lost. -->\n\n# Catalogue of rules\n\n\
-         {} rules. This page is generated from them: change the rules, not the page.\n\n{contents}{body}",
-        rules.len()
+         {}. This page is generated from what the rules say: change them, not the page.\n\n{contents}{body}",
+        count(rules.len())
     )
 }
 

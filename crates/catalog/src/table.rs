@@ -71,6 +71,11 @@ pub(crate) fn inline(text: &str) -> String {
     line.replace('&', "&amp;").replace('<', "&lt;").replace('*', "\\*")
 }
 
+/// How many rules there are, in words.
+pub(crate) fn rules(number: usize) -> String {
+    if number == 1 { "1 rule".to_owned() } else { format!("{number} rules") }
+}
+
 /// The first few names, and how many are left.
 pub(crate) fn some(names: &[String], most: usize) -> String {
     let mut text = names.iter().take(most).cloned().collect::<Vec<_>>().join(", ");

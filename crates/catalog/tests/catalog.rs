@@ -172,7 +172,7 @@ fn the_same_is_found_across_languages_and_exceptions_do_not_count() {
     assert_eq!(found[0].kind, OverlapKind::Same);
     let names: Vec<&str> = found[0].rules.iter().map(|rule| rule.name.as_str()).collect();
     assert_eq!(names, ["Kubernetes Secrets Listed", "Secrets listed", "Secrets listed by somebody"]);
-    assert_eq!(found[0].what, "list on secrets");
+    assert_eq!(found[0].what, "list on secrets; their exceptions differ");
 }
 
 #[test]

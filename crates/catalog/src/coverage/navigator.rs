@@ -4,6 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::{Coverage, TechniqueCover};
 use crate::attack;
+use crate::table::rules;
 
 impl Coverage {
     /// A layer of the ATT&CK Navigator (layer format 4.5, <https://github.com/mitre-attack/attack-navigator>, `layers/spec`):
@@ -15,7 +16,7 @@ impl Coverage {
             "name": name,
             "versions": {"attack": attack::VERSION, "navigator": "5.2.0", "layer": "4.5"},
             "domain": "enterprise-attack",
-            "description": format!("{} detection rules", self.counted),
+            "description": rules(self.counted),
             "filters": {"platforms": ["Containers"]},
             "sorting": 3,
             "layout": {

@@ -4,7 +4,7 @@ use super::{Coverage, MatrixCover, RuleName};
 use crate::attack::{self, Tactic};
 use crate::microsoft::Visibility;
 use crate::stratus::AttackCover;
-use crate::table::{Align, Table, some};
+use crate::table::{Align, Table, rules, some};
 
 /// How many names of rules a cell shows.
 const NAMES: usize = 3;
@@ -138,9 +138,9 @@ impl Coverage {
 fn rules_counted(coverage: &Coverage) -> String {
     let off = match coverage.off {
         0 => String::new(),
-        off => format!(" {off} that are switched off are left out."),
+        off => format!(" Left out, as switched off: {off}."),
     };
-    format!("{} rules.{off}", coverage.counted)
+    format!("{}.{off}", rules(coverage.counted))
 }
 
 fn tactics(tactics: &[Tactic]) -> String {

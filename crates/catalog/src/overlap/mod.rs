@@ -83,7 +83,9 @@ pub fn overlaps(rules: &[Arc<Rule>]) -> Vec<Overlap> {
     for (at, (shape, entries)) in groups.iter().enumerate() {
         if entries.len() > 1 {
             let rules = entries.iter().map(|entry| OverlapRule::of(entry.rule)).collect();
-            found.push(Overlap { kind: OverlapKind::Same, rules, what: shape.what() });
+            let exceptions: BTreeSet<_> = entries.iter().map(|entry| entry.tests.exceptions()).collect();
+            let differ = if exceptions.len() > 1 { "; their exceptions differ" } else { "" };
+            found.push(Overlap { kind: OverlapKind::Same, rules, what: format!("{}{differ}", shape.what()) });
         }
         found.extend(narrower(at, &groups, &index));
     }

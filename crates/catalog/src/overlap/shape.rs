@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use masthead_ir::eval::CompiledPattern;
 use masthead_ir::expr::CompareOp;
 use masthead_ir::pattern::{OrderOp, Pattern};
-use masthead_ir::pipeline::Stage;
+use masthead_ir::pipeline::{Source, Stage};
 use masthead_ir::rule::{Body, Rule};
 use masthead_ir::{Expr, FieldPath};
 
@@ -52,7 +52,10 @@ impl Shape {
         let list = |values: &BTreeSet<String>| values.iter().cloned().collect::<Vec<_>>().join(", ");
         let verbs = if self.verbs.is_empty() { "any verb".to_owned() } else { list(&self.verbs) };
         let resources = if self.resources.is_empty() { "anything".to_owned() } else { list(&self.resources) };
-        let mut text = format!("{verbs} on {resources}");
+        let mut text = match (self.verbs.is_empty(), self.resources.is_empty()) {
+            (true, true) => "any request".to_owned(),
+            _ => format!("{verbs} on {resources}"),
+        };
         if !self.subresources.is_empty() {
             text.push_str(&format!("/{}", list(&self.subresources)));
         }
@@ -82,6 +85,11 @@ pub(super) struct Tests {
 }
 
 impl Tests {
+    /// The fields of its exceptions.
+    pub(super) fn exceptions(&self) -> BTreeSet<&str> {
+        self.excluded.iter().map(|(field, _)| field.as_str()).collect()
+    }
+
     /// Whether the exceptions of this rule leave out all that the other one asks for.
     pub(super) fn excludes(&self, other: &Tests) -> bool {
         self.excluded.iter().any(|(field, pattern)| {
@@ -99,6 +107,8 @@ pub(super) fn of(rule: &Rule) -> Option<(Shape, Tests)> {
     let mut reader = Reader::default();
     match &rule.body {
         Body::Script(script, _) => reader.positive(&script.guard),
+        // Rows of measurements and tables are told apart by what is computed of them, which is not compared here.
+        Body::Pipeline(pipeline) if !matches!(pipeline.source, Source::Events { .. }) => return None,
         Body::Pipeline(pipeline) => {
             reader.tests.whole = true;
             let leading: Vec<&Expr> = condition::leading(pipeline).collect();
