@@ -25,8 +25,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use masthead_ir::Diagnostic;
 use masthead_ir::rule::{CompileOptions, Compiled, RuleSet, Status};
+use masthead_ir::{Diagnostic, Span};
 use masthead_rulefile::{Corpus, Dialect, Node, RuleFile};
 
 use correlation::Plan;
@@ -83,7 +83,7 @@ impl Dialect for Sigma {
         let (shared, problems) = Shared::read(all.values().map(|file| &**file), builtin);
         set.diagnostics = problems.into_iter().map(|(file, problem)| problem.diagnostic(file)).collect();
         set.rules = compile(files, &shared);
-        refuse_doubles(&mut set.rules);
+        refuse_doubles(&mut set.rules, files);
         set
     }
 }
@@ -215,7 +215,7 @@ fn does_not_run(name: &str, place: &Node) -> Problem {
 }
 
 /// Of rules with one id the first counts: findings are told apart by it.
-fn refuse_doubles(rules: &mut [Compiled]) {
+fn refuse_doubles(rules: &mut [Compiled], files: &[Arc<RuleFile>]) {
     let mut first: BTreeMap<String, PathBuf> = BTreeMap::new();
     for compiled in rules {
         let Some(rule) = &compiled.rule else { continue };
@@ -224,8 +224,23 @@ fn refuse_doubles(rules: &mut [Compiled]) {
             continue;
         };
         let message = format!("the id `{}` is taken by {}", rule.id, other.display());
-        compiled.diagnostics.push(Diagnostic::error("sigma-duplicate-id", message).help("give the rule another id"));
+        let diagnostic = Diagnostic::error("sigma-duplicate-id", message).help("give the rule another id");
+        compiled.diagnostics.push(match place_of_id(files, compiled) {
+            Some(span) => diagnostic.at(span),
+            None => diagnostic,
+        });
         compiled.status = Status::Invalid;
         compiled.rule = None;
     }
+}
+
+/// Where a file gives the id of a rule; of several places the last.
+fn place_of_id(files: &[Arc<RuleFile>], compiled: &Compiled) -> Option<Span> {
+    let file = files.iter().find(|file| file.path == compiled.path)?;
+    let given = |node: &&Node| {
+        let id = node.get("id").or_else(|| node.get("name")).and_then(Node::text);
+        id == Some(compiled.rule_id.as_str())
+    };
+    let node = documents(file).iter().rev().find(given)?;
+    node.get("id").or_else(|| node.get("name")).map(|id| file.span(id))
 }
