@@ -109,6 +109,25 @@ fn the_options() {
     assert_page("options.md", &page);
 }
 
+/// The built-in rules.
+fn builtin() -> Vec<std::sync::Arc<masthead_ir::rule::Rule>> {
+    let set = masthead_engine::load_rules(&masthead_engine::RuleOptions::default()).unwrap();
+    set.rules.into_iter().filter_map(|compiled| compiled.rule).collect()
+}
+
+#[test]
+fn the_catalogue_of_built_in_rules() {
+    assert_page("catalogue.md", &masthead_catalog::catalogue(&builtin()));
+}
+
+#[test]
+fn what_the_built_in_rules_cover() {
+    let about = "What `masthead coverage` tells of the built-in rules.";
+    let coverage = masthead_catalog::Coverage::of(&builtin()).markdown();
+    let page = head("Coverage of the built-in rules", about);
+    assert_page("coverage.md", &format!("{page}\n{}\n", coverage.trim_end()));
+}
+
 /// A text as a sentence of its own, which a cell of a table can hold.
 fn sentence(text: &str) -> String {
     let mut chars = text.chars();

@@ -363,10 +363,19 @@ fn finding(node: &Node, header: &Header, problems: &mut Vec<Problem>) -> Finding
             continue;
         };
         let path = masthead_schema::field(field);
-        let threat = entity.get("role").and_then(Node::text) == Some("threat");
+        let entity_type = match entity.get("type").and_then(Node::text) {
+            Some("ip") => "ip_address",
+            Some(other) => other,
+            None => "other",
+        };
+        // An address points at somebody unless the rule says that it is at risk.
+        let threat = match entity.get("role").and_then(Node::text) {
+            Some(role) => role == "threat",
+            None => entity_type == "ip_address",
+        };
         entities.push(EntityTemplate {
             field: path.to_string(),
-            entity_type: entity.get("type").and_then(Node::text).unwrap_or("other").to_owned(),
+            entity_type: entity_type.to_owned(),
             role: if threat { EntityRole::Threat } else { EntityRole::Risk },
             score: if threat { None } else { entity.get("score").and_then(Node::as_i64).or(score) },
             message: None,
