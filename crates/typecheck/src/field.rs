@@ -76,7 +76,8 @@ fn marked_right(flat: &str, places: &[Place]) -> Result<(), Problem> {
             message: format!("no audit event has `{flat}`: the marks of lists are wrong"),
             help: Some(format!("the field is called `{first}`")),
             subject: flat.to_owned(),
-            elsewhere: false,
+            // Front-ends may look for a field under several of its names.
+            elsewhere: true,
         }),
         _ => Ok(()),
     }

@@ -364,6 +364,13 @@ fn other_ways_to_write_a_test_are_read() {
         (present(FieldPath::flat("user.groups{}")), vec![]),
         (of_pod("requestObject.spec.containers.image"), vec!["unknown-field"]),
         (of_pod("requestObject.spec.containers{}.image"), vec![]),
+        (
+            Expr::Or(vec![
+                of_pod("requestObject.spec.containers.image"),
+                of_pod("requestObject.spec.containers{}.image"),
+            ]),
+            vec![],
+        ),
         (present(FieldPath::flat("requestObject{}.path")), vec![]),
         (present(FieldPath::keys(["objectref", "RESOURCE"])), vec![]),
         (present(FieldPath::keys(["objectRef", "kind"])), vec!["unknown-field"]),

@@ -21,7 +21,8 @@ pub(crate) struct Problem {
     pub(crate) message: String,
     pub(crate) help: Option<String>,
     pub(crate) subject: String,
-    /// Whether it could pass for another resource: a rule may look into several places of which one is there.
+    /// Whether it could pass under another name or for another resource: a rule may look into several places of which one
+    /// is there.
     pub(crate) elsewhere: bool,
 }
 
