@@ -1,6 +1,6 @@
 //! The types of the Kubernetes API and of the audit Event: which fields an object has, and what each holds.
 //!
-//! Source: the OpenAPI document of Kubernetes 1.36 (stable versions; alpha and beta where there is no other), read once into
+//! Source: the OpenAPI document of Kubernetes 1.37 (stable versions; alpha and beta where there is no other), read once into
 //! `types.txt`. A line that begins with `@` says which types the requests of a resource carry; every other line is a type
 //! with its fields.
 
@@ -146,14 +146,20 @@ pub fn fields_of(name: &str) -> impl Iterator<Item = (&'static str, &'static Sha
 /// The most places that one path can mean: keys of free objects may have dots, so that a path can be read in several ways.
 const MAX_PLACES: usize = 16;
 
+/// Paths of more keys are not read: no object is so deep.
+const MAX_KEYS: usize = 64;
+
 /// What a path below a type can mean. Keys are joined by dots; marks of lists (`{}`) do not count, and with `folded` neither
-/// does the case of letters.
+/// does the case of letters. No places: that is not known.
 ///
 /// # Errors
 ///
 /// Where the path leaves the type, if no reading of it stays inside.
 pub fn resolve(type_name: &'static str, path: &str, folded: bool) -> Result<Vec<Place>, Dead> {
     let keys: Vec<&str> = path.split('.').map(|key| key.trim_end_matches("{}")).collect();
+    if keys.len() > MAX_KEYS {
+        return Ok(Vec::new());
+    }
     let mut walk = Walk { folded, places: Vec::new(), dead: Dead { owner: Some(type_name), right: 0 } };
     walk.go(&Shape::Object(type_name), &keys, 0, &Trail::default());
     if walk.places.is_empty() { Err(walk.dead) } else { Ok(walk.places) }

@@ -75,11 +75,19 @@ pub(crate) fn test(leaf: &Expr) -> Option<(String, Pattern)> {
     }
 }
 
+/// How many named values are tried; longer lists are seldom a slip, and slow to compare.
+const MAX_VALUES: usize = 200;
+
 /// Whether no single value of a field can pass what the facts say of it.
 pub(crate) fn conflict(facts: &[Fact], name: &str) -> bool {
     let of = |negated: bool| {
-        let chosen = move |fact: &&Fact| fact.negated == negated && fact.name == name;
-        facts.iter().filter(chosen).map(|fact| &fact.pattern).collect::<Vec<_>>()
+        let mut found: Vec<&Pattern> = Vec::new();
+        for fact in facts.iter().filter(|fact| fact.negated == negated && fact.name == name) {
+            if !found.contains(&&fact.pattern) {
+                found.push(&fact.pattern);
+            }
+        }
+        found
     };
     let (wanted, barred) = (of(false), of(true));
     if wanted.is_empty() || wanted.len() + barred.len() < 2 {
@@ -88,30 +96,21 @@ pub(crate) fn conflict(facts: &[Fact], name: &str) -> bool {
     if barred.contains(&&Pattern::Present) {
         return true;
     }
-    let enumerated = || audit::values_of(name).map(|values| values.into_iter().map(str::to_owned).collect());
-    let named: Option<Vec<String>> = wanted.iter().find_map(|pattern| literal::choices(pattern)).or_else(enumerated);
-    match named {
+    let fits = |value: &str| {
+        wanted.iter().all(|pattern| passes(pattern, value) != Some(false))
+            && barred.iter().all(|pattern| literal::decide(pattern, value) != Some(true))
+    };
+    if let Some(values) = wanted.iter().find_map(|pattern| literal::choices(pattern)) {
+        return values.len() <= MAX_VALUES && !values.iter().any(|value| fits(value));
+    }
+    match audit::values_of(name) {
         Some(values) => {
-            // A test that none of the values passes alone is a fault of its own.
-            let alone = |pattern: &&&Pattern| values.iter().all(|value| literal::decide(pattern, value) == Some(false));
-            if audit::values_of(name).is_some()
-                && wanted.iter().filter(|p| literal::choices(p).is_none()).any(|p| alone(&p))
-            {
-                return alone_conflicts(&wanted);
-            }
-            !values.iter().any(|value| {
-                wanted.iter().all(|pattern| passes(pattern, value) != Some(false))
-                    && barred.iter().all(|pattern| literal::decide(pattern, value) != Some(true))
-            })
+            // A test that none of the values passes is a fault of its own.
+            let possible = |pattern: &&Pattern| values.iter().any(|v| literal::decide(pattern, v) != Some(false));
+            wanted.iter().all(possible) && !values.iter().any(|value| fits(value))
         }
         None => ends_clash(&wanted) || empty_range(&wanted),
     }
-}
-
-/// Of tests of a field with known values: whether a named value fails another test.
-fn alone_conflicts(wanted: &[&Pattern]) -> bool {
-    let Some(values) = wanted.iter().find_map(|pattern| literal::choices(pattern)) else { return false };
-    !values.iter().any(|value| wanted.iter().all(|pattern| passes(pattern, value) != Some(false)))
 }
 
 /// As [`literal::decide`], but of two tests for equality the case of letters is no conflict.

@@ -76,7 +76,8 @@ fn marked_right(flat: &str, places: &[Place]) -> Result<(), Problem> {
             message: format!("no audit event has `{flat}`: the marks of lists are wrong"),
             help: Some(format!("the field is called `{first}`")),
             subject: flat.to_owned(),
-            elsewhere: false,
+            // Front-ends may look for a field under several of its names.
+            elsewhere: true,
         }),
         _ => Ok(()),
     }
@@ -89,7 +90,7 @@ fn no_such_field(name: &str, dead: &Dead) -> Problem {
         (true, _) => format!("no audit event has a field `{name}`"),
         (false, Some(_)) => format!("`{}` of an audit event has no field `{}`", before.join("."), wrong.join(".")),
         (false, None) => {
-            format!("`{}` of an audit event is a plain value, so that there is no `{name}`", before.join("."))
+            format!("`{}` of an audit event is a plain value and has no field `{}`", before.join("."), wrong.join("."))
         }
     };
     let object = || found_below(COMMON, &keys).map(|path| format!("requestObject.{path}"));
@@ -151,18 +152,21 @@ fn in_object(root: &'static str, below: &str, folded: bool, env: &Env) -> Result
             below == "items" || types.names.iter().any(|name| types::resolve(name, below_items, folded).is_ok());
         return if sound { Ok(Vec::new()) } else { Err(not_in_types(root, below, &types, None)) };
     }
-    let mut places = Vec::new();
+    let (mut places, mut inside) = (Vec::new(), false);
     let mut deepest: Option<(&'static str, Dead)> = None;
     for name in &types.names {
         match types::resolve(name, below, folded) {
-            Ok(found) => places.extend(found),
+            Ok(found) => {
+                inside = true;
+                places.extend(found);
+            }
             Err(dead) if deepest.as_ref().is_none_or(|(_, known)| dead.right > known.right) => {
                 deepest = Some((name, dead));
             }
             Err(_) => {}
         }
     }
-    if places.is_empty() {
+    if !inside {
         return Err(not_in_types(root, below, &types, deepest));
     }
     for place in &mut places {

@@ -13,9 +13,7 @@ pub fn place(fault: &Fault, file_text: &str) -> Range<usize> {
     let starts = BEGINNINGS.iter().filter_map(|beginning| file_text.find(beginning));
     let body = starts.min().unwrap_or_default();
     let last = fault.subject.rsplit('.').next().unwrap_or_default();
-    let searches: [(&str, fn(char) -> bool); 3] =
-        [(&fault.subject, is_path), (&fault.subject, is_word), (last, is_word)];
-    for (subject, inner) in searches {
+    for (subject, inner) in [(fault.subject.as_str(), is_path as Inner), (&fault.subject, is_word), (last, is_word)] {
         for from in [body, 0] {
             if let Some(found) = find(file_text, subject, from, inner) {
                 return found;
@@ -25,6 +23,9 @@ pub fn place(fault: &Fault, file_text: &str) -> Range<usize> {
     0..0
 }
 
+/// Whether a character belongs to a word.
+type Inner = fn(char) -> bool;
+
 fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
@@ -33,7 +34,7 @@ fn is_path(c: char) -> bool {
     is_word(c) || matches!(c, '.' | '/' | '-')
 }
 
-fn find(text: &str, subject: &str, from: usize, inner: fn(char) -> bool) -> Option<Range<usize>> {
+fn find(text: &str, subject: &str, from: usize, inner: Inner) -> Option<Range<usize>> {
     if subject.is_empty() {
         return None;
     }

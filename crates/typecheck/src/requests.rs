@@ -59,7 +59,7 @@ fn patches(seen: &[&Seen]) -> Option<Fault> {
         return None;
     }
     let message = "objects that server-side apply creates are missed: its verb is `patch`";
-    note("create-without-patch", message, "let the verb be `create` or `patch`", "create")
+    note("create-without-patch", message, "add the verb `patch`", "create")
 }
 
 fn anonymous(seen: &[&Seen]) -> Option<Fault> {

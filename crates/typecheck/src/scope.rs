@@ -29,34 +29,37 @@ const OTHER_SHAPES: &[&str] = &[
     "data.protoPayload",
 ];
 
+/// What an event must pass, all of it. Borrowed, since deep expressions are costly to copy.
+pub(crate) type Condition<'r> = Vec<&'r Expr>;
+
 /// The conditions of a rule; none if it is about other events.
-pub(crate) fn conditions(rule: &Rule) -> Vec<Expr> {
-    let exprs = match &rule.body {
+pub(crate) fn conditions(rule: &Rule) -> Vec<Condition<'_>> {
+    let found = match &rule.body {
         Body::Pipeline(pipeline) => of_pipeline(pipeline),
-        Body::Script(script, _) if script.log_types.iter().all(|name| is_hint(name)) => vec![script.guard.clone()],
+        Body::Script(script, _) if script.log_types.iter().all(|name| is_hint(name)) => vec![vec![&script.guard]],
         Body::Script(..) => Vec::new(),
     };
     let strict = rule.dialect != "sigma";
-    exprs.into_iter().filter(|expr| is_audit(expr, strict)).collect()
+    found.into_iter().filter(|condition| is_audit(condition, strict)).collect()
 }
 
-fn of_pipeline(pipeline: &Pipeline) -> Vec<Expr> {
+fn of_pipeline(pipeline: &Pipeline) -> Vec<Condition<'_>> {
     let mut found = Vec::new();
-    let mut parts = Vec::new();
     let mut rest = pipeline.stages.as_slice();
     if let Source::Events { filter, .. } = &pipeline.source {
-        parts.push(filter.clone());
+        let mut behind = Vec::new();
         while let [Stage::Filter(filter), more @ ..] = rest {
-            parts.push(filter.clone());
+            behind.push(filter);
             rest = more;
         }
         match rest {
             // The source of steps lets pass what any step wants, so that the steps say all.
             [Stage::Correlate(Correlation { kind: CorrelationKind::Steps { steps, .. }, .. }), ..] => {
-                let step = |filter: &Expr| all(parts.iter().skip(1).chain([filter]).cloned().collect());
-                found.extend(steps.iter().map(|part| step(&part.filter)));
+                found.extend(
+                    steps.iter().map(|step| [&step.filter].into_iter().chain(behind.iter().copied()).collect()),
+                );
             }
-            _ => found.push(all(parts)),
+            _ => found.push([filter].into_iter().chain(behind).collect()),
         }
     }
     for stage in rest {
@@ -67,13 +70,6 @@ fn of_pipeline(pipeline: &Pipeline) -> Vec<Expr> {
     found
 }
 
-fn all(parts: Vec<Expr>) -> Expr {
-    match <[Expr; 1]>::try_from(parts) {
-        Ok([only]) => only,
-        Err(parts) => Expr::And(parts),
-    }
-}
-
 fn is_hint(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     HINTS.iter().any(|hint| name.contains(hint))
@@ -81,20 +77,22 @@ fn is_hint(name: &str) -> bool {
 
 /// Whether a condition is about audit events as the API server writes them. A condition that says nothing of where events
 /// come from is, with `strict` only if it reads a field that they have.
-fn is_audit(expr: &Expr, strict: bool) -> bool {
+fn is_audit(condition: &[&Expr], strict: bool) -> bool {
     let (mut origins, mut foreign, mut own) = (Vec::new(), false, false);
-    expr.visit(|part| {
-        if let Expr::Test { field, .. } | Expr::Differs { field, .. } | Expr::Field(field) = part {
-            let name = field::plain(field);
-            foreign |= OTHER_SHAPES.iter().any(|start| name.starts_with(start));
-            own |= types::resolve(audit::EVENT, &name, matches!(field, FieldPath::Keys(_))).is_ok();
-        }
-        if let Expr::Test { field, pattern } = part
-            && ORIGINS.contains(&&*field::plain(field))
-        {
-            texts(pattern, &mut origins);
-        }
-    });
+    for part in condition {
+        part.visit(|part| {
+            if let Expr::Test { field, .. } | Expr::Differs { field, .. } | Expr::Field(field) = part {
+                let name = field::plain(field);
+                foreign |= OTHER_SHAPES.iter().any(|start| name.starts_with(start));
+                own |= types::resolve(audit::EVENT, &name, matches!(field, FieldPath::Keys(_))).is_ok();
+            }
+            if let Expr::Test { field, pattern } = part
+                && ORIGINS.contains(&&*field::plain(field))
+            {
+                texts(pattern, &mut origins);
+            }
+        });
+    }
     let here = origins.is_empty() || origins.iter().any(|text| *text == "*" || is_hint(text));
     here && !foreign && (own || !strict)
 }

@@ -21,7 +21,8 @@ pub(crate) struct Problem {
     pub(crate) message: String,
     pub(crate) help: Option<String>,
     pub(crate) subject: String,
-    /// Whether it could pass for another resource: a rule may look into several places of which one is there.
+    /// Whether it could pass under another name or for another resource: a rule may look into several places of which one
+    /// is there.
     pub(crate) elsewhere: bool,
 }
 
@@ -50,10 +51,10 @@ struct Walk {
     facts: Vec<Fact>,
 }
 
-/// The faults of one condition.
-pub(crate) fn check(condition: &Expr) -> Vec<Fault> {
+/// The faults of one condition, given as tests that must all pass.
+pub(crate) fn check(condition: &[&Expr]) -> Vec<Fault> {
     let mut walk = Walk::default();
-    let alive = walk.go(condition, &Rc::default(), false, 0);
+    let alive = walk.all(condition.iter().copied(), &Env::default(), false, 0);
     let told = walk.problems.into_iter().map(|(problem, reach)| fault(problem, reach, alive));
     told.chain(requests::check(&walk.seen)).collect()
 }
@@ -80,22 +81,18 @@ impl Walk {
         }
         let start = self.problems.len();
         match unwrap(expr) {
-            whole @ Expr::And(parts) => {
-                let env = Rc::new(env.and(whole));
-                let known = self.facts.len();
-                facts::collect(whole, &mut self.facts);
-                let alive = parts.iter().fold(true, |alive, part| self.go(part, &env, negated, depth + 1) && alive);
-                self.facts.truncate(known);
-                alive
-            }
+            Expr::And(parts) => self.all(parts.iter(), env, negated, depth + 1),
             Expr::Or(parts) => {
-                let alive = parts.iter().fold(false, |alive, part| self.go(part, env, negated, depth + 1) || alive);
+                let mut alive = false;
+                for part in parts {
+                    alive |= self.go(part, env, negated, depth + 1);
+                }
                 if alive {
                     // A list of values of which another test takes some away narrows, and is no contradiction.
                     let list = facts::any_of(parts).is_some();
                     let below = self.problems.split_off(start);
-                    let told = |problem: &Problem| !problem.elsewhere && !(list && problem.code == "contradiction");
-                    let below = below.into_iter().filter(|(problem, _)| told(problem));
+                    let untold = |problem: &Problem| problem.elsewhere || (list && problem.code == "contradiction");
+                    let below = below.into_iter().filter(|(problem, _)| !untold(problem));
                     self.problems.extend(below.map(|(problem, _)| (problem, Reach::Alternative)));
                 }
                 alive
@@ -107,6 +104,29 @@ impl Walk {
             }
             leaf => self.leaf(leaf, &Rc::new(env.and(leaf)), negated),
         }
+    }
+
+    /// Walks over expressions that must all be true, each with what the others say.
+    fn all<'e>(
+        &mut self,
+        parts: impl Iterator<Item = &'e Expr> + Clone,
+        env: &Env,
+        negated: bool,
+        depth: usize,
+    ) -> bool {
+        let known = self.facts.len();
+        let mut inner = env.clone();
+        for part in parts.clone() {
+            inner = inner.and(part);
+            facts::collect(part, &mut self.facts);
+        }
+        let inner = Rc::new(inner);
+        let mut alive = true;
+        for part in parts {
+            alive &= self.go(part, &inner, negated, depth);
+        }
+        self.facts.truncate(known);
+        alive
     }
 
     fn mark(&mut self, start: usize, reach: Reach) {
