@@ -46,7 +46,9 @@ fn head(page: &Page, out: &mut Vec<Block>) {
     pair("id", quote(&rule.id));
     pair("file", quote(&rule.path));
     pair("ATT&CK", page.attack.join(", "));
-    pair("tags", page.tags.join(", "));
+    let told_below = |tag: &&str| page.guide.references.iter().any(|reference| reference == tag);
+    let tags: Vec<&str> = page.tags.iter().map(String::as_str).filter(|tag| !told_below(tag)).collect();
+    pair("tags", tags.join(", "));
     if !rule.description.trim().is_empty() {
         out.push(Block::Heading("Description".to_owned()));
         out.push(Block::Text(rule.description.clone()));
@@ -169,16 +171,16 @@ fn stage_items(stage: &StageWords, depth: usize, out: &mut Vec<Block>) {
     out.push(Block::Item(depth, text.to_owned()));
     if !filter || nested || stage.stage == "events" {
         for (at, condition) in stage.conditions.iter().enumerate() {
+            let parts = match condition.kind {
+                ConditionKind::All => condition.children.as_slice(),
+                _ => std::slice::from_ref(condition),
+            };
             match stage.steps.get(at) {
                 Some(step) => {
                     out.push(Block::Item(depth + 1, format!("{}:", step.short())));
-                    let parts = match condition.kind {
-                        ConditionKind::All => condition.children.as_slice(),
-                        _ => std::slice::from_ref(condition),
-                    };
                     parts.iter().for_each(|part| condition_items(part, depth + 2, out));
                 }
-                None => condition_items(condition, depth + 1, out),
+                None => parts.iter().for_each(|part| condition_items(part, depth + 1, out)),
             }
         }
     }

@@ -45,15 +45,24 @@ pub(crate) fn moment(spec: &TimeSpec) -> String {
         TimeSpec::Relative(steps) => {
             let mut words: Vec<String> = Vec::new();
             for step in steps {
+                let snapped = match step {
+                    TimeStep::Snap(unit) => Some(unit_name(*unit)),
+                    TimeStep::SnapWeekday(day) => Some(weekday(*day)),
+                    TimeStep::Add(..) => None,
+                };
+                if let Some(unit) = snapped {
+                    let of = if words.is_empty() { "now " } else { "" };
+                    words.push(format!("{of}(the start of that {unit})"));
+                    continue;
+                }
                 words.push(match step {
                     TimeStep::Add(0, _) => continue,
                     TimeStep::Add(count, unit) if *count < 0 => format!("{} before", length(*count, *unit)),
                     TimeStep::Add(count, unit) => format!("{} later", length(*count, *unit)),
-                    TimeStep::Snap(unit) => format!("back to the start of the {}", unit_name(*unit)),
-                    TimeStep::SnapWeekday(day) => format!("back to the start of {}", weekday(*day)),
+                    TimeStep::Snap(_) | TimeStep::SnapWeekday(_) => continue,
                 });
             }
-            if words.is_empty() { "now".to_owned() } else { words.join(", ") }
+            if words.is_empty() { "now".to_owned() } else { words.join(" ") }
         }
     }
 }

@@ -1,11 +1,13 @@
 //! Events held against rules.
 
-use masthead_explain::{Origin, Outcome, TraceError, trace};
+use masthead_explain::{Origin, Outcome, TraceError, Usage, explain_with, trace};
 use masthead_ir::eval::{self, Context, Row};
 use masthead_ir::expr::CompareOp;
 use masthead_ir::pattern::{Case, Differs, Pattern};
 use masthead_ir::pipeline::Stage;
+use masthead_ir::rule::{Body, CompileOptions, TestInput};
 use masthead_ir::{Expr, FieldPath, Value};
+use masthead_rulefile::{Corpus, Dialect};
 use masthead_sigma::Sigma;
 use proptest::prelude::*;
 
@@ -118,6 +120,33 @@ fn filters_behind_assignments_are_held_against_the_event() {
 fn events_that_are_no_json_are_refused() {
     let error = trace(&single(test("verb", is("get"))), b"{\"verb\":", &origin()).unwrap_err();
     assert!(matches!(error, TraceError::Event(_)), "{error}");
+}
+
+#[test]
+fn traces_agree_with_the_tests_of_the_pack() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../rules/sigma");
+    let corpus = Corpus::read(&[folder.into()]).unwrap();
+    let files: Vec<_> = corpus.files.iter().filter(|file| Sigma.claims(file)).cloned().collect();
+    let rules = Sigma.compile(&corpus, &files, &CompileOptions::default()).rules;
+    let rules: Vec<_> = rules.into_iter().filter_map(|rule| rule.rule).collect();
+    let usage = Usage::of(&rules);
+    let mut compared = 0;
+    for rule in &rules {
+        let page = explain_with(rule, &usage);
+        assert!(!page.text().is_empty() && !page.markdown().is_empty() && !page.conditions.is_empty(), "{}", rule.name);
+        let single = matches!(&rule.body, Body::Pipeline(pipeline)
+            if !pipeline.stages.iter().any(|stage| matches!(stage, Stage::Correlate(_) | Stage::Filter(_))));
+        for test in rule.tests.iter().filter(|_| single) {
+            let TestInput::Inline(event) = &test.input else { continue };
+            let events = event.as_array().map_or(std::slice::from_ref(event), Vec::as_slice);
+            let passes = |event: &serde_json::Value| {
+                trace(rule, event.to_string().as_bytes(), &origin()).unwrap().passes == Outcome::True
+            };
+            assert_eq!(events.iter().any(passes), test.expect_match, "{}: {}", rule.name, test.name);
+            compared += 1;
+        }
+    }
+    assert!(compared > 100, "{compared}");
 }
 
 /// The fields of the events below.
