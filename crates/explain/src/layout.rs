@@ -6,7 +6,7 @@ use crate::page::{FieldLevel, FieldRole, Indicator, Page, Script};
 use crate::render::Block;
 use crate::words::condition::{Condition, ConditionKind, Role};
 use crate::words::predicate::{Group, Operator};
-use crate::words::stage::StageWords;
+use crate::words::stage::{PLAIN_NAMES, StageWords};
 use crate::words::wording::{SHOWN_VALUES, capital, counted, quote, quoted};
 
 /// The blocks of a page.
@@ -46,7 +46,9 @@ fn head(page: &Page, out: &mut Vec<Block>) {
     pair("id", quote(&rule.id));
     pair("file", quote(&rule.path));
     pair("ATT&CK", page.attack.join(", "));
-    pair("tags", page.tags.join(", "));
+    let told_below = |tag: &&str| page.guide.references.iter().any(|reference| reference == tag);
+    let tags: Vec<&str> = page.tags.iter().map(String::as_str).filter(|tag| !told_below(tag)).collect();
+    pair("tags", tags.join(", "));
     if !rule.description.trim().is_empty() {
         out.push(Block::Heading("Description".to_owned()));
         out.push(Block::Text(rule.description.clone()));
@@ -78,8 +80,15 @@ fn conditions(page: &Page, out: &mut Vec<Block>) {
         out.push(Block::Text(source.short().to_owned()));
     }
     let told: Vec<_> = page.conditions.iter().filter(|sentence| sentence.role != Role::Excludes).collect();
+    if asks_for_steps(page) {
+        out.push(Block::Text("An event must be one of the steps below.".to_owned()));
+        return;
+    }
     match told.as_slice() {
-        [] => {}
+        [] if page.conditions.is_empty() => {
+            out.push(Block::Text("Nothing is asked of them: every one counts.".to_owned()))
+        }
+        [] => out.push(Block::Text("Every one counts but those below.".to_owned())),
         [one] if one.role == Role::OneOf => out.push(Block::Text("Any one of these must hold:".to_owned())),
         [_] => out.push(Block::Text("This must hold:".to_owned())),
         _ => out.push(Block::Text("All of these must hold:".to_owned())),
@@ -92,13 +101,21 @@ fn conditions(page: &Page, out: &mut Vec<Block>) {
     }
 }
 
+/// Whether the condition only says that an event is one of the steps that a later stage looks for.
+fn asks_for_steps(page: &Page) -> bool {
+    let [sentence] = page.conditions.as_slice() else { return false };
+    let steps = page.stages.iter().filter(|stage| !stage.steps.is_empty()).flat_map(|stage| &stage.conditions);
+    let steps: Vec<&str> = steps.map(|condition| condition.text.full()).collect();
+    let asked = &sentence.condition.children;
+    sentence.role == Role::OneOf && asked.iter().all(|one| steps.contains(&one.text.full()))
+}
+
 /// A condition as a list; the parts of a junction one level deeper.
 fn condition_items(condition: &Condition, depth: usize, out: &mut Vec<Block>) {
     let (title, parts) = match (condition.kind, condition.children.as_slice()) {
         (ConditionKind::All, parts @ [_, ..]) => ("all of these:", parts),
         (ConditionKind::Any, parts @ [_, ..]) => ("any of these:", parts),
         (ConditionKind::Not, [inner]) => match (inner.kind, inner.children.as_slice()) {
-            (ConditionKind::Any, parts @ [_, ..]) => ("none of these:", parts),
             (ConditionKind::All, parts @ [_, ..]) => ("not all of these together:", parts),
             _ => ("not this:", std::slice::from_ref(inner)),
         },
@@ -145,18 +162,25 @@ fn program(page: &Page, script: &Script, out: &mut Vec<Block>) {
 }
 
 fn stage_items(stage: &StageWords, depth: usize, out: &mut Vec<Block>) {
+    if stage.text.full() == PLAIN_NAMES {
+        return;
+    }
     let filter = stage.stage == "filter" || stage.stage == "events";
     let nested = stage.conditions.iter().any(|condition| !condition.children.is_empty());
     let text = if stage.stage == "filter" && nested { "Keeps rows where:" } else { stage.text.short() };
     out.push(Block::Item(depth, text.to_owned()));
     if !filter || nested || stage.stage == "events" {
         for (at, condition) in stage.conditions.iter().enumerate() {
+            let parts = match condition.kind {
+                ConditionKind::All => condition.children.as_slice(),
+                _ => std::slice::from_ref(condition),
+            };
             match stage.steps.get(at) {
                 Some(step) => {
                     out.push(Block::Item(depth + 1, format!("{}:", step.short())));
-                    condition_items(condition, depth + 2, out);
+                    parts.iter().for_each(|part| condition_items(part, depth + 2, out));
                 }
-                None => condition_items(condition, depth + 1, out),
+                None => parts.iter().for_each(|part| condition_items(part, depth + 1, out)),
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The same expression with less structure: what front-ends nest for their own reasons, people need not read.
 //!
 //! The truth stays the same for every row. Junctions in junctions of the same kind become one, a junction of one part
-//! becomes the part, and several tests of one field joined by "or" become one test of several patterns.
+//! becomes the part, "none of" becomes several negations, and several tests of one field joined by "or" become one test of several patterns.
 
 use masthead_ir::eval::MAX_DEPTH;
 use masthead_ir::pattern::Pattern;
@@ -42,6 +42,11 @@ fn at_depth(expr: &Expr, depth: usize) -> Expr {
         Expr::Not(part) => match at_depth(part, depth + 1) {
             Expr::Not(inner) => *inner,
             Expr::Literal(Value::Bool(truth)) => Expr::Literal(Value::Bool(!truth)),
+            // None of several: each of them is a part of its own that can fail.
+            Expr::Or(parts) => {
+                let parts = parts.into_iter().map(|part| at_depth(&Expr::Not(Box::new(part)), depth + 1));
+                at_depth(&Expr::And(parts.collect()), depth + 1)
+            }
             other => Expr::Not(Box::new(other)),
         },
         other => other.clone(),

@@ -177,11 +177,7 @@ fn negated_parts(expr: &Expr, found: &mut Vec<Exclusion>) {
     let simple = simplify(expr);
     for part in conjuncts(&simple) {
         match part {
-            Expr::Not(inner) => match &**inner {
-                // What is none of several things is let pass for each of them.
-                Expr::Or(alternatives) => alternatives.iter().for_each(|one| exclude(one, found)),
-                other => exclude(other, found),
-            },
+            Expr::Not(inner) => exclude(inner, found),
             Expr::Differs { field, pattern, .. } => {
                 exclude(&Expr::Test { field: field.clone(), pattern: pattern.clone() }, found);
             }

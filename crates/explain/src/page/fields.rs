@@ -1,6 +1,6 @@
 //! The fields of events that a rule reads, and how much of requests must be audited for them to be there.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use masthead_ir::Expr;
 use masthead_ir::expr::FieldPath;
@@ -86,6 +86,8 @@ pub(super) fn made(pipeline: &Pipeline) -> BTreeSet<String> {
 struct Reader {
     found: Vec<FieldUse>,
     made: BTreeSet<String>,
+    /// What columns are made of.
+    sources: BTreeMap<String, Vec<String>>,
 }
 
 impl Reader {
@@ -112,10 +114,7 @@ impl Reader {
     fn stage(&mut self, stage: &Stage) {
         match stage {
             Stage::Filter(expr) => self.expr(expr),
-            Stage::Assign { field, expr } => {
-                self.expr(expr);
-                self.makes([field]);
-            }
+            Stage::Assign { field, expr } => self.computes(expr, field),
             Stage::Aggregate(inner) | Stage::Annotate(inner) | Stage::Running { aggregation: inner, .. } => {
                 self.decides(&inner.by);
                 self.aggregates(&inner.aggregates);
@@ -125,10 +124,7 @@ impl Reader {
                 self.aggregates(&pivot.aggregates);
             }
             Stage::Rename(pairs) => {
-                for (from, to) in pairs {
-                    self.columns(FieldRole::Shown, [from]);
-                    self.makes([to]);
-                }
+                pairs.iter().for_each(|(from, to)| self.derives(&[plain_column(from)], [to]));
             }
             Stage::Keep { fields, .. } => self.columns(FieldRole::Shown, fields),
             Stage::Sort { keys, .. } => self.keys(keys),
@@ -156,40 +152,31 @@ impl Reader {
     fn one_field(&mut self, stage: &Stage) {
         match stage {
             Stage::Extract { field, regex, .. } => {
-                self.decides([field]);
-                self.makes(groups(regex).iter());
+                self.derives(&[plain_column(field)], groups(regex).iter());
             }
-            Stage::Bin { field, target, .. } => {
-                self.decides([field]);
-                self.makes([target]);
-            }
+            Stage::Bin { field, target, .. } => self.derives(&[plain_column(field)], [target]),
             Stage::ParseJson { field, path, output } => {
-                self.decides([field]);
-                self.makes(output.iter().chain(path));
+                self.derives(&[plain_column(field)], output.iter().chain(path));
             }
             Stage::Rewrite { field, .. }
             | Stage::Expand { field, .. }
             | Stage::MakeMulti { field, .. }
             | Stage::JoinMulti { field, .. }
-            | Stage::ParsePairs { field } => self.decides([field]),
+            | Stage::ParsePairs { field } => self.columns(FieldRole::Shown, [field]),
             Stage::GeoIp { field, prefix, .. } => {
-                self.decides([field]);
                 let names = ["Country", "City", "Region", "lat", "lon", "Continent", "MetroCode", "Timezone"];
-                self.made.extend(names.map(|name| format!("{prefix}{name}")));
+                self.derives(&[plain_column(field)], names.map(|name| format!("{prefix}{name}")).iter());
             }
             Stage::ForEach { body, .. } => {
-                for (field, expr) in &body.assignments {
-                    self.expr(expr);
-                    self.makes([field]);
-                }
+                body.assignments.iter().for_each(|(field, expr)| self.computes(expr, field));
             }
             _ => {}
         }
     }
 
     fn lookup(&mut self, join: &LookupJoin) {
-        self.decides(join.keys.iter().map(|(_, field)| field));
-        self.makes(join.outputs.iter().map(|(_, field)| field));
+        let keys: Vec<String> = join.keys.iter().map(|(_, field)| plain_column(field)).collect();
+        self.derives(&keys, join.outputs.iter().map(|(_, field)| field));
     }
 
     fn correlation(&mut self, correlation: &Correlation) {
@@ -221,12 +208,11 @@ impl Reader {
     fn aggregates(&mut self, aggregates: &[Aggregate]) {
         for aggregate in aggregates {
             match &aggregate.input {
-                AggregateInput::Rows => {}
-                AggregateInput::Field(field) => self.decides([field]),
-                AggregateInput::Expr(expr) => self.expr(expr),
+                AggregateInput::Rows => self.makes([&aggregate.name]),
+                AggregateInput::Field(field) => self.derives(&[plain_column(field)], [&aggregate.name]),
+                AggregateInput::Expr(expr) => self.computes(expr, &aggregate.name),
             }
         }
-        self.makes(aggregates.iter().map(|one| &one.name));
     }
 
     fn keys(&mut self, keys: &[SortKey]) {
@@ -236,6 +222,20 @@ impl Reader {
     fn expr(&mut self, expr: &Expr) {
         for field in expr.fields() {
             self.field(FieldRole::Decides, plain(&field));
+        }
+    }
+
+    fn computes(&mut self, expr: &Expr, target: &String) {
+        let from: Vec<String> = expr.fields().iter().map(plain).collect();
+        self.derives(&from, [target]);
+    }
+
+    /// Columns are made of fields: these decide once one of the columns does.
+    fn derives<'n>(&mut self, from: &[String], targets: impl IntoIterator<Item = &'n String>) {
+        from.iter().for_each(|field| self.field(FieldRole::Shown, field.clone()));
+        for target in targets {
+            self.sources.entry(plain_column(target)).or_default().extend_from_slice(from);
+            self.makes([target]);
         }
     }
 
@@ -251,6 +251,11 @@ impl Reader {
     }
 
     fn field(&mut self, role: FieldRole, field: String) {
+        if role == FieldRole::Decides {
+            // Taken out, so that columns made of themselves end the walk.
+            let sources = self.sources.remove(&field).unwrap_or_default();
+            sources.into_iter().for_each(|source| self.field(FieldRole::Decides, source));
+        }
         if field.is_empty() || field.contains('*') || field.contains("<<") || self.made.contains(&field) {
             return;
         }

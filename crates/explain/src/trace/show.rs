@@ -42,8 +42,13 @@ fn items(node: &TraceNode, depth: usize, out: &mut Vec<Block>) {
         (ConditionKind::Not, false) => "not this:",
         _ => node.text.short(),
     };
-    let seen: Vec<String> = node.seen.iter().map(saw).collect();
-    let seen = if seen.is_empty() { String::new() } else { format!(" — {}", seen.join("; ")) };
+    let seen = match node.seen.as_slice() {
+        [] => String::new(),
+        // The text names the field already.
+        [one] if one.values.is_empty() => " — absent".to_owned(),
+        [one] => format!(" — seen: {}", quoted(&one.values, "and", SHOWN_VALUES)),
+        several => format!(" — {}", several.iter().map(saw).collect::<Vec<_>>().join("; ")),
+    };
     out.push(Block::Item(depth, format!("{}: {text}{seen}", word(node.truth))));
     node.children.iter().for_each(|child| items(child, depth + 1, out));
 }

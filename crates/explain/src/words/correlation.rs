@@ -17,7 +17,7 @@ pub(crate) fn correlation(correlation: &Correlation, limit: usize) -> String {
     };
     match &correlation.kind {
         CorrelationKind::Threshold { aggregates: computed, condition } => format!(
-            "Over the {within} that end with each event it {}{each}; a finding where {}.",
+            "Over {within} up to each event it {}{each}; a finding where {}.",
             aggregates(computed, limit),
             inline(&simplify(condition), limit)
         ),
@@ -35,7 +35,7 @@ pub(crate) fn correlation(correlation: &Correlation, limit: usize) -> String {
             format!("Looks for {count} {order} within {within}{each}{until}.")
         }
         CorrelationKind::New { fields } => format!(
-            "Keeps events with a combination of {} that no event had in the {within} before{each}.",
+            "Keeps events with a combination of {} that no event had within {within} before it{each}.",
             columns(fields, limit)
         ),
         CorrelationKind::Periods { aggregate, condition, breaches, of, missing } => format!(

@@ -75,7 +75,10 @@ impl Group {
             Operator::BeginsWith => pick("begins with", "does not begin with"),
             Operator::EndsWith => pick("ends with", "does not end with"),
             Operator::Holds => pick("holds", "does not hold"),
-            Operator::HoldsWords => pick("holds the words", "does not hold the words"),
+            Operator::HoldsWords if self.values.iter().any(|value| value.contains(char::is_whitespace)) => {
+                pick("holds the words", "does not hold the words")
+            }
+            Operator::HoldsWords => pick("holds the word", "does not hold the word"),
             Operator::InNetwork => pick("is in the network", "is not in the network"),
             Operator::MatchesRegex => pick("matches the regular expression", "does not match the regular expression"),
             Operator::LessThan => pick("is less than", "is not less than"),

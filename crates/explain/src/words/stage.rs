@@ -15,6 +15,9 @@ use super::time;
 use super::wording::{Wording, column, columns, counted, joined, plain_column, quote};
 use crate::simplify::simplify;
 
+/// The sentence of a renaming that only takes the marks off names: nothing that a person need read.
+pub(crate) const PLAIN_NAMES: &str = "Names the shown fields plainly.";
+
 /// A stage in words.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct StageWords {
@@ -137,7 +140,7 @@ fn sentence(stage: &Stage, limit: usize) -> String {
         Stage::Assign { field, expr } => assign(field, expr),
         Stage::Fill { fields, value } => {
             let fields = if fields.is_empty() { "all fields".to_owned() } else { columns(fields, limit) };
-            format!("gives {fields} the value {} where absent", quote(value))
+            format!("gives {fields} {} where absent", filling(value))
         }
         Stage::Aggregate(inner) => aggregation(inner, limit),
         Stage::Annotate(inner) => format!("{}, and adds that to every row", aggregation(inner, limit)),
@@ -165,6 +168,15 @@ fn sentence(stage: &Stage, limit: usize) -> String {
     super::wording::capital(&text) + "."
 }
 
+fn filling(value: &str) -> String {
+    if value.is_empty() { quote(value) } else { format!("the value {}", quote(value)) }
+}
+
+/// `row`, or `3 rows`.
+fn first_rows(count: u64) -> String {
+    if count == 1 { "row".to_owned() } else { counted(count, "row") }
+}
+
 fn assign(field: &str, expr: &Expr) -> String {
     match expr {
         Expr::Literal(value) => format!("sets {} to {}", column(field), quoted_value(value)),
@@ -180,11 +192,11 @@ fn rows(stage: &Stage, limit: usize) -> String {
             let kept = if *kept == 0 { String::new() } else { format!(" and keeps the first {kept}") };
             format!("orders rows by {}{kept}", order(keys, limit))
         }
-        Stage::Head { count } => format!("keeps the first {}", counted(*count, "row")),
-        Stage::Tail { count } => format!("keeps the last {}, the last one first", counted(*count, "row")),
+        Stage::Head { count } => format!("keeps the first {}", first_rows(*count)),
+        Stage::Tail { count } => format!("keeps the last {}, the last one first", first_rows(*count)),
         Stage::Reverse => "turns the order of rows around".to_owned(),
         Stage::Dedup { fields, keep, keep_empty, consecutive, sort } => {
-            let mut text = format!("keeps the first {} of each {}", counted(*keep, "row"), columns(fields, limit));
+            let mut text = format!("keeps the first {} of each {}", first_rows(*keep), columns(fields, limit));
             if !sort.is_empty() {
                 text.push_str(&format!(" in the order of {}", order(sort, limit)));
             }
@@ -219,7 +231,7 @@ fn fields(stage: &Stage, limit: usize) -> String {
             let told: Vec<_> = pairs.iter().filter(|(from, to)| plain_column(from) != plain_column(to)).collect();
             let pair = |pair: &&(String, String)| format!("{} to {}", column(&pair.0), column(&pair.1));
             if told.is_empty() {
-                return "names the shown fields plainly".to_owned();
+                return PLAIN_NAMES.trim_end_matches('.').to_owned();
             }
             format!("renames {}", joined(told.iter().map(pair), "and", limit))
         }
@@ -270,7 +282,7 @@ fn others(stage: &Stage, limit: usize) -> String {
         Stage::Join { keys, outer, .. } => {
             let keys = if keys.is_empty() { "all common fields".to_owned() } else { columns(keys, limit) };
             let outer = if *outer { "; rows without a partner stay" } else { "; rows without a partner go" };
-            format!("joins the rows with those of another search that have the same {keys}{outer}")
+            format!("joins the rows with those of another search that agree in {keys}{outer}")
         }
         Stage::Append(_) => "adds the rows of another search at the end".to_owned(),
         Stage::AppendPipe(_) => "runs further stages over the rows and adds their result at the end".to_owned(),

@@ -9,8 +9,7 @@ use super::wording::{counted, quote};
 pub(crate) fn duration(micros: Micros) -> String {
     let micros = micros.unsigned_abs();
     let units = [("day", 86_400_000_000), ("hour", 3_600_000_000), ("minute", 60_000_000), ("second", 1_000_000)];
-    match units.iter().find(|(_, length)| micros >= *length && micros % length == 0) {
-        // An hour is said as such, a day of 24 hours as people write windows.
+    match units.iter().find(|(_, length)| micros >= *length && micros.is_multiple_of(*length)) {
         Some((unit, length)) => counted(micros / length, unit),
         None if micros.is_multiple_of(1000) => counted(micros / 1000, "millisecond"),
         None => counted(micros, "microsecond"),
@@ -46,21 +45,37 @@ pub(crate) fn moment(spec: &TimeSpec) -> String {
         TimeSpec::Relative(steps) => {
             let mut words: Vec<String> = Vec::new();
             for step in steps {
+                let snapped = match step {
+                    TimeStep::Snap(unit) => Some(unit_name(*unit)),
+                    TimeStep::SnapWeekday(day) => Some(weekday(*day)),
+                    TimeStep::Add(..) => None,
+                };
+                if let Some(unit) = snapped {
+                    let of = if words.is_empty() { "now " } else { "" };
+                    words.push(format!("{of}(the start of that {unit})"));
+                    continue;
+                }
                 words.push(match step {
                     TimeStep::Add(0, _) => continue,
-                    TimeStep::Add(count, unit) if *count < 0 => {
-                        format!("{} before", counted(count.unsigned_abs(), unit_name(*unit)))
-                    }
-                    TimeStep::Add(count, unit) => {
-                        format!("{} later", counted(count.unsigned_abs(), unit_name(*unit)))
-                    }
-                    TimeStep::Snap(unit) => format!("back to the start of the {}", unit_name(*unit)),
-                    TimeStep::SnapWeekday(day) => format!("back to the start of {}", weekday(*day)),
+                    TimeStep::Add(count, unit) if *count < 0 => format!("{} before", length(*count, *unit)),
+                    TimeStep::Add(count, unit) => format!("{} later", length(*count, *unit)),
+                    TimeStep::Snap(_) | TimeStep::SnapWeekday(_) => continue,
                 });
             }
-            if words.is_empty() { "now".to_owned() } else { words.join(", ") }
+            if words.is_empty() { "now".to_owned() } else { words.join(" ") }
         }
     }
+}
+
+/// So many units, in the largest unit up to a day that they fill.
+fn length(count: i64, unit: TimeUnit) -> String {
+    let micros = match unit {
+        TimeUnit::Second => 1_000_000,
+        TimeUnit::Minute => 60_000_000,
+        TimeUnit::Hour => 3_600_000_000,
+        _ => return counted(count.unsigned_abs(), unit_name(unit)),
+    };
+    duration(count.saturating_mul(micros))
 }
 
 fn unit_name(unit: TimeUnit) -> &'static str {
