@@ -6,7 +6,7 @@ use crate::page::{FieldLevel, FieldRole, Indicator, Page, Script};
 use crate::render::Block;
 use crate::words::condition::{Condition, ConditionKind, Role};
 use crate::words::predicate::{Group, Operator};
-use crate::words::stage::{PLAIN_NAMES, StageWords};
+use crate::words::stage::{KEEPS_ALL, PLAIN_NAMES, StageWords};
 use crate::words::wording::{SHOWN_VALUES, capital, counted, quote, quoted};
 
 /// The blocks of a page.
@@ -162,7 +162,7 @@ fn program(page: &Page, script: &Script, out: &mut Vec<Block>) {
 }
 
 fn stage_items(stage: &StageWords, depth: usize, out: &mut Vec<Block>) {
-    if stage.text.full() == PLAIN_NAMES {
+    if stage.text.full() == PLAIN_NAMES || stage.text.full() == KEEPS_ALL {
         return;
     }
     let filter = stage.stage == "filter" || stage.stage == "events";

@@ -18,6 +18,9 @@ use crate::simplify::simplify;
 /// The sentence of a renaming that only takes the marks off names: nothing that a person need read.
 pub(crate) const PLAIN_NAMES: &str = "Names the shown fields plainly.";
 
+/// The sentence of a filter that nothing fails, as empty macros leave them.
+pub(crate) const KEEPS_ALL: &str = "Keeps rows where always.";
+
 /// A stage in words.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct StageWords {

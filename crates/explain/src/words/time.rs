@@ -45,21 +45,14 @@ pub(crate) fn moment(spec: &TimeSpec) -> String {
         TimeSpec::Relative(steps) => {
             let mut words: Vec<String> = Vec::new();
             for step in steps {
-                let snapped = match step {
-                    TimeStep::Snap(unit) => Some(unit_name(*unit)),
-                    TimeStep::SnapWeekday(day) => Some(weekday(*day)),
-                    TimeStep::Add(..) => None,
-                };
-                if let Some(unit) = snapped {
-                    let of = if words.is_empty() { "now " } else { "" };
-                    words.push(format!("{of}(the start of that {unit})"));
-                    continue;
-                }
+                let start =
+                    |unit: &str, first: bool| format!("{}(the start of that {unit})", if first { "now " } else { "" });
                 words.push(match step {
                     TimeStep::Add(0, _) => continue,
                     TimeStep::Add(count, unit) if *count < 0 => format!("{} before", length(*count, *unit)),
                     TimeStep::Add(count, unit) => format!("{} later", length(*count, *unit)),
-                    TimeStep::Snap(_) | TimeStep::SnapWeekday(_) => continue,
+                    TimeStep::Snap(unit) => start(unit_name(*unit), words.is_empty()),
+                    TimeStep::SnapWeekday(day) => start(weekday(*day), words.is_empty()),
                 });
             }
             if words.is_empty() { "now".to_owned() } else { words.join(" ") }
@@ -118,10 +111,66 @@ pub(crate) fn cron(expression: &str) -> String {
             }
             _ => verbatim(expression),
         },
+        [minute, hour, "*", "*", day] => match (number(minute), number(hour), day.parse::<u8>()) {
+            (Some(minute), Some(hour), Ok(day @ 0..=7)) => {
+                format!("every {} at {hour:02}:{minute:02} UTC", weekday(day))
+            }
+            _ => verbatim(expression),
+        },
         _ => verbatim(expression),
     }
 }
 
 fn verbatim(expression: &str) -> String {
     format!("at the times of the cron expression {} (UTC)", quote(expression))
+}
+
+#[cfg(test)]
+mod tests {
+    use masthead_ir::time::parse_spec;
+
+    use super::*;
+
+    #[test]
+    fn timetables_in_words() {
+        for (expression, words) in [
+            ("* * * * *", "every minute"),
+            ("*/5 * * * *", "every 5 minutes"),
+            ("0 * * * *", "every hour, on the hour"),
+            ("10 * * * *", "every hour, 10 minutes past"),
+            ("30 6 * * *", "every day at 06:30 UTC"),
+            ("0 2 * * 0", "every Sunday at 02:00 UTC"),
+            ("0 */4 * * *", "every 4 hours, at minute 0"),
+            ("1,2 * 3 * *", "at the times of the cron expression `1,2 * 3 * *` (UTC)"),
+        ] {
+            assert_eq!(cron(expression), words);
+        }
+    }
+
+    #[test]
+    fn moments_in_words() {
+        for (spec, words) in [
+            ("now", "now"),
+            ("0", "the first event"),
+            ("-600s", "10 minutes before"),
+            ("-70m@m", "70 minutes before (the start of that minute)"),
+            ("@d", "now (the start of that day)"),
+            ("-1mon", "1 month before"),
+        ] {
+            assert_eq!(moment(&parse_spec(spec).unwrap()), words);
+        }
+    }
+
+    #[test]
+    fn lengths_are_said_in_their_largest_unit() {
+        for (micros, words) in [
+            (86_400_000_000, "1 day"),
+            (5_400_000_000, "90 minutes"),
+            (1_500_000, "1500 milliseconds"),
+            (7, "7 microseconds"),
+            (0, "0 milliseconds"),
+        ] {
+            assert_eq!(duration(micros), words);
+        }
+    }
 }
