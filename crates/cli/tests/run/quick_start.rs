@@ -26,7 +26,7 @@ fn one_post_shows_the_finding_at_once_and_keeps_it() {
     server.until("its events are counted", |server| server.events("webhook") > 0);
     let (code, status, err) = folder.masthead(&["status", "--server", &server.address]);
     assert_eq!(code, 0, "{err}");
-    assert!(status.contains("webhook") && status.contains("rules     4 run, 0 refused"), "{status}");
+    assert!(status.contains("webhook") && status.contains(" run, 0 refused, "), "{status}");
     let (_, metrics) = server.get("/metrics");
     assert!(metrics.contains("masthead_events_total{source=\"webhook\"}"), "{metrics}");
     assert_eq!(server.get("/healthz"), (200, "ok\n".to_owned()));
