@@ -38,6 +38,8 @@ fn main() -> ExitCode {
         }),
         Trial::test("live_a_stream_gives_it_too_and_never_later", || streams_equal_scans(WindowChoice::Live)),
         Trial::test("a_finding_goes_on_while_windows_overlap_and_is_new_after_a_gap", goes_on),
+        Trial::test("correlations_of_a_stream_in_order_are_those_of_a_scan", correlations_in_order),
+        Trial::test("correlations_are_found_whatever_the_order_of_arrival", correlations_in_any_order),
         Trial::test("a_rule_that_was_edited_begins_anew_and_leaves_nothing_behind", edited),
         Trial::test("what_a_rule_wrote_to_a_lookup_is_there_after_a_restart", lookups),
         Trial::test("windows_over_their_memory_give_the_same", little_memory),
@@ -462,6 +464,113 @@ fn little_memory() -> Result<(), Failed> {
         let same = |found: &Finding| found.rule == finding.rule && about(found) == about(finding);
         if !live.findings.values().any(same) {
             return Err(format!("live has not: {}", shown(finding)).into());
+        }
+    }
+    Ok(())
+}
+
+/// Sigma's correlations and Elastic's new terms: every kind of the stage that correlates.
+fn correlating() -> Vec<(String, String)> {
+    let base = |name: &str, verb: &str| {
+        format!(
+            "title: {name}\nid: base-{name}\nname: {name}\nlogsource: {{product: kubernetes, service: audit}}\n\
+             detection: {{sel: {{verb: {verb}}}, condition: sel}}\nlevel: low\n---\n"
+        )
+    };
+    let rule = |name: &str, correlation: &str| {
+        format!("title: {name}\nid: {name}\nlevel: high\ncorrelation: {{{correlation}}}\n---\n")
+    };
+    let by = "group-by: [user.username]";
+    let text = [
+        base("gets", "get"),
+        base("creates", "create"),
+        base("deletes", "delete"),
+        rule("burst", &format!("type: event_count, rules: [gets], {by}, timespan: 15m, condition: {{gte: 5}}")),
+        rule(
+            "spread",
+            &format!(
+                "type: value_count, rules: [gets], {by}, timespan: 20m, condition: {{gte: 3, field: objectRef.name}}"
+            ),
+        ),
+        rule("chain", &format!("type: temporal_ordered, rules: [gets, creates, deletes], {by}, timespan: 10m")),
+        rule("mix", &format!("type: temporal, rules: [creates, deletes], {by}, timespan: 5m")),
+    ]
+    .concat();
+    let new = "[rule]\nrule_id = \"new\"\nname = \"new\"\ntype = \"new_terms\"\nlanguage = \"kuery\"\nseverity = \"low\"\nrisk_score = 21\n\
+               query = \"kubernetes.audit.verb: patch\"\n[rule.new_terms]\nfield = \"new_terms_fields\"\n\
+               value = [\"user.name\", \"kubernetes.audit.objectRef.name\"]\n\
+               [[rule.new_terms.history_window_start]]\nfield = \"history_window_start\"\nvalue = \"now-1h\"\n";
+    vec![("sigma.yml".to_owned(), text), ("new.toml".to_owned(), new.to_owned())]
+}
+
+const CORRELATING: [&str; 5] = ["burst", "spread", "chain", "mix", "new"];
+
+/// Deliveries in the order of time, with kills in between.
+fn in_order<'e>(events: &'e [(i64, Value)], dice: &mut Dice) -> Vec<Step<'e>> {
+    let mut steps = Vec::new();
+    let mut rest = events;
+    while !rest.is_empty() {
+        let (taken, left) = rest.split_at((1 + dice.roll(40)).min(rest.len()));
+        let received = taken.last().map_or(0, |(at, _)| *at);
+        let events = taken.iter().map(|(_, event)| event).collect();
+        steps.push(Step { events, received, tick: true, dies: dice.roll(9) == 0 });
+        rest = left;
+    }
+    steps
+}
+
+fn correlations_in_order() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let rules = rules(&folder.path().join("rules"), &correlating())?;
+    for seed in 1..=4 {
+        let mut dice = Dice(seed);
+        let events = events(600, &mut dice);
+        let expected = scanned(&rules, &events, folder.path())?;
+        let kept = streamed(&rules, &in_order(&events, &mut dice), &options(WindowChoice::Live)?)?;
+        for rule in CORRELATING {
+            let of = |findings: &BTreeMap<String, Finding>| -> Vec<(String, String, Vec<String>)> {
+                let own = findings.values().filter(|finding| finding.rule.id == rule);
+                let mut all: Vec<_> = own
+                    .map(|finding| {
+                        let mut ids = finding.audit_ids.clone();
+                        ids.sort();
+                        (finding.finding_id.clone(), about(finding).join(" "), ids)
+                    })
+                    .collect();
+                all.sort();
+                all
+            };
+            let (wanted, got) = (of(&expected), of(&kept.findings));
+            if wanted.is_empty() {
+                return Err(format!("the events of seed {seed} must make `{rule}` fire").into());
+            }
+            if wanted != got {
+                let missing: Vec<_> = wanted.iter().filter(|one| !got.contains(one)).take(3).collect();
+                let extra: Vec<_> = got.iter().filter(|one| !wanted.contains(one)).take(3).collect();
+                return Err(format!("seed {seed}, `{rule}`: missing {missing:#?}\nextra {extra:#?}").into());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn correlations_in_any_order() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let rules = rules(&folder.path().join("rules"), &correlating())?;
+    for seed in 1..=3 {
+        let mut dice = Dice(seed);
+        let events = events(600, &mut dice);
+        let expected = scanned(&rules, &events, folder.path())?;
+        let kept = streamed(&rules, &steps(&events, &mut dice), &options(WindowChoice::Live)?)?;
+        for finding in expected.values() {
+            let found = kept.findings.values().any(|found| {
+                found.rule == finding.rule
+                    && about(found) == about(finding)
+                    && finding.audit_ids.iter().all(|id| found.audit_ids.contains(id))
+            });
+            if !found {
+                return Err(format!("seed {seed}: live has not {}", shown(finding)).into());
+            }
         }
     }
     Ok(())

@@ -8,6 +8,7 @@ mod exit_codes;
 mod fixture;
 mod forms;
 mod inputs;
+mod pages;
 mod repeatable;
 mod scenarios;
 mod scripts;
