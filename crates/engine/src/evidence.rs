@@ -21,14 +21,14 @@ pub(crate) fn mark(cluster: Option<&str>, audit_id: &str) -> String {
     }
 }
 
-/// How many rows had one key, by a hash of it.
+/// How many rows had one key and window, by a hash of both.
 #[derive(Debug, Default)]
 pub(crate) struct Twins(FxHashMap<u64, u64>);
 
 /// The finding of a row. `window` names the window it is of; empty: the time of its first event does.
 pub(crate) fn finding(rule: &PipelineRule, row: &ResultRow, window: &str, twins: &mut Twins) -> Finding {
     let key = finding::row_key(row, rule.key.as_deref());
-    let twin = twins.0.entry(FxBuildHasher.hash_one(&key)).or_default();
+    let twin = twins.0.entry(FxBuildHasher.hash_one((&key, window))).or_default();
     let mut made = finding::from_row(&rule.rule, row, &key, window, *twin);
     *twin += 1;
     let mut clusters = BTreeSet::new();

@@ -56,13 +56,9 @@ pub struct MetricsSource {
 }
 
 impl Pipeline {
-    /// How long after its last event what a correlation found goes on; none if there is none.
-    pub fn correlation_reach(&self) -> Option<Micros> {
-        let reaches = self.stages.iter().filter_map(|stage| match stage {
-            Stage::Correlate(correlation) => Some(correlation.reach()),
-            _ => None,
-        });
-        reaches.max()
+    /// Whether it correlates.
+    pub fn correlates(&self) -> bool {
+        self.stages.iter().any(|stage| matches!(stage, Stage::Correlate(_)))
     }
 
     /// How long a time its correlations look at, in microseconds; none if it has none.
@@ -70,8 +66,7 @@ impl Pipeline {
         let spans = self.stages.iter().filter_map(|stage| match stage {
             Stage::Correlate(correlation) => Some(match &correlation.kind {
                 CorrelationKind::Periods { of, .. } => correlation.within.saturating_mul(i64::from(*of) + 1),
-                CorrelationKind::New { .. } => correlation.within,
-                // So that what goes on is seen whole while it does.
+                // What is found last needs as much before it.
                 _ => correlation.within.saturating_mul(2),
             }),
             _ => None,
@@ -305,8 +300,8 @@ pub enum Stage {
 /// Looks for events that belong together in time. Rows without a time are passed over.
 ///
 /// What is found becomes one row: the group fields, the results of `kind`, and every other column with the distinct values
-/// that the events behind it have, at most [`MAX_CORRELATED_VALUES`]. What is found again for the same group before `within`
-/// has passed since its last event goes on: it is one row.
+/// that the events behind it have, at most [`MAX_CORRELATED_VALUES`]. What is found for one group and overlaps in time is one
+/// row.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Correlation {
     /// What is looked for.
@@ -316,16 +311,6 @@ pub struct Correlation {
     pub by: Vec<String>,
     /// How far the first and the last event may lie apart, in microseconds.
     pub within: Micros,
-}
-
-impl Correlation {
-    /// How long after its last event something that is found again is the same, in microseconds.
-    pub fn reach(&self) -> Micros {
-        match &self.kind {
-            CorrelationKind::Periods { of, .. } => self.within.saturating_mul(i64::from(*of)),
-            _ => self.within,
-        }
-    }
 }
 
 /// How many distinct values of a column a correlated row has.

@@ -37,11 +37,18 @@ struct Found {
     first: Micros,
 }
 
-/// Correlates rows. They are put in the order of time first; what has no time is left out.
+/// Correlates rows. They are put in the order of time first; what has no time is left out. What was complete before
+/// `settled` is left out, too: of events before it only those are there that what comes later needs.
 ///
 /// # Errors
 /// When an expression cannot be compiled.
-pub(crate) fn correlate(mut rows: Rows, correlation: &Correlation, context: Context) -> Result<Rows, String> {
+pub(crate) fn correlate(
+    mut rows: Rows,
+    correlation: &Correlation,
+    settled: Option<Micros>,
+    context: Context,
+) -> Result<Rows, String> {
+    let fresh = |found: &Found| settled.is_none_or(|settled| found.last >= settled);
     rows.records.retain(|record| record.origin.last.is_some());
     rows.records.sort_by(|a, b| (a.origin.last, &a.origin.ids).cmp(&(b.origin.last, &b.origin.ids)));
     let (names, kinds) = result_columns(correlation);
@@ -50,21 +57,22 @@ pub(crate) fn correlate(mut rows: Rows, correlation: &Correlation, context: Cont
         CorrelationKind::Threshold { aggregates, condition } => {
             let mut windows = sliding::Windows::new(&rows, aggregates, condition, &correlation.by, context)?;
             for group in groups(&rows, &correlation.by) {
-                let all = windows.find(&rows, &group, correlation.within);
-                found.extend(together(all, correlation).into_iter().map(|one| (group.key.clone(), one)));
+                let all = windows.find(&rows, &group, correlation.within, settled);
+                found.extend(together(all).into_iter().map(|one| (group.key.clone(), one)));
             }
         }
         CorrelationKind::Steps { steps, ordered, until } => {
             let search = steps::Search::new(&rows, correlation, steps, until.as_ref(), context)?;
             for (key, all) in search.find(&rows, *ordered) {
-                found.extend(together(all, correlation).into_iter().map(|one| (key.clone(), one)));
+                let all = all.into_iter().filter(fresh).collect();
+                found.extend(together(all).into_iter().map(|one| (key.clone(), one)));
             }
         }
         CorrelationKind::New { fields } => {
             let by = correlation.by.len();
             let all: Vec<String> = correlation.by.iter().chain(fields).cloned().collect();
             for group in groups(&rows, &all) {
-                for one in first_seen(&rows, &group, correlation.within) {
+                for one in first_seen(&rows, &group, correlation.within).into_iter().filter(fresh) {
                     let results = group.key.get(by..).unwrap_or_default().to_vec();
                     let key = group.key.get(..by).unwrap_or_default().to_vec();
                     found.push((key, Found { results, ..one }));
@@ -76,7 +84,7 @@ pub(crate) fn correlate(mut rows: Rows, correlation: &Correlation, context: Cont
             let rule = periods::Alarm { breaches: *breaches, of: *of, missing: *missing };
             for group in groups(&rows, &correlation.by) {
                 let all = periods.find(&rows, &group, correlation.within, rule);
-                found.extend(all.into_iter().map(|one| (group.key.clone(), one)));
+                found.extend(all.into_iter().filter(fresh).map(|one| (group.key.clone(), one)));
             }
         }
     }
@@ -123,12 +131,12 @@ fn time(rows: &Rows, index: usize) -> Micros {
     rows.records.get(index).and_then(|record| record.origin.last).unwrap_or_default()
 }
 
-/// Joins what was found in one group and goes on, in the order of time. Of the results those of most rows count.
-fn together(found: Vec<Found>, correlation: &Correlation) -> Vec<Found> {
+/// Joins what was found in one group and overlaps in time. Of the results those of most rows count.
+fn together(found: Vec<Found>) -> Vec<Found> {
     let mut joined: Vec<(Found, usize)> = Vec::new();
     for one in found {
         match joined.last_mut() {
-            Some((last, most)) if one.last - last.last < correlation.reach() => {
+            Some((last, most)) if one.first <= last.last => {
                 if one.weight >= *most {
                     (*most, last.results) = (one.weight, one.results);
                 }

@@ -466,7 +466,8 @@ impl<'r> Run<'r> {
                 row_stages::semi_join(&mut rows, &right, *negated);
             }
             Stage::Correlate(correlation) => {
-                rows = crate::correlate::correlate(rows, correlation, context).map_err(plan)?;
+                let settled = self.context.range.earliest.as_ref().map(|spec| spec.resolve(self.context.now));
+                rows = crate::correlate::correlate(rows, correlation, settled, context).map_err(plan)?;
             }
             Stage::WriteTable { name, append } => {
                 self.output.written.push((name.clone(), table_of(name, &rows), *append))

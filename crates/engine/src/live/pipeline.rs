@@ -33,8 +33,10 @@ pub(super) struct LivePipeline {
     form: Form,
     choice: WindowChoice,
     span: Micros,
-    /// Rows of one key belong to one finding if less than this lies between their last events.
-    reach: Micros,
+    /// Whether it correlates by itself, without a schedule: then `closed` is up to when it has looked.
+    correlates: bool,
+    /// The time of the oldest row that was not looked at.
+    oldest: Option<Micros>,
     waiting: Vec<Vec<Waiting>>,
     /// Kept rows that are not in the grouping yet: it takes them when it is looked at.
     fresh: Vec<Input>,
@@ -93,7 +95,8 @@ impl LivePipeline {
             form,
             choice,
             span,
-            reach: rule.pipeline.correlation_reach().unwrap_or(span),
+            correlates: rule.windows.is_none() && rule.pipeline.correlates(),
+            oldest: None,
             waiting: rule.sources.iter().map(|_| Vec::new()).collect(),
             fresh: Vec::new(),
             rows: rule.sources.iter().map(|source| WindowRows::new(&source.demand)).collect(),
@@ -146,6 +149,7 @@ impl LivePipeline {
             (Some(windows), Some(time)) if !self.passes() => self.note(windows, time),
             _ => {}
         }
+        self.oldest = [self.oldest, time].into_iter().flatten().min();
         // What is late may be older than all windows that are kept: it is looked at before it goes.
         self.late = self.late.max(time.filter(|_| standing == Some(Standing::Late)));
         if let Some(waiting) = self.waiting.get_mut(source) {
@@ -224,6 +228,7 @@ impl LivePipeline {
         self.looked_at = self.since.take();
         let rows = match &mut self.grouping {
             Some(grouping) => grouping.changed(resources, now).map_err(|error| error.to_string())?,
+            None if self.correlates => self.correlate(rule, resources, now, pending)?,
             None => {
                 let mut rows = Vec::new();
                 for end in late.map(|late| late + 1).into_iter().chain([now]) {
@@ -244,11 +249,32 @@ impl LivePipeline {
         Ok(())
     }
 
+    /// Looks at what came, with as much before it as it may belong to.
+    fn correlate(
+        &mut self,
+        rule: &PipelineRule,
+        resources: &mut Resources,
+        now: Micros,
+        pending: &mut Pending,
+    ) -> Result<Vec<ResultRow>, String> {
+        let oldest = self.oldest.take();
+        let from = self.closed.map(|closed| oldest.map_or(closed, |oldest| oldest.min(closed)));
+        let inputs = self.inputs(from.map_or(Micros::MIN, |from| from.saturating_sub(self.span)), now)?;
+        let rows = self.run(rule, inputs, resources, now, from.map(|from| (from, now)))?;
+        self.closed = self.closed.max(Some(now));
+        pending.put_value(keys::closed(&self.print), &self.closed);
+        Ok(rows)
+    }
+
     /// The window that a row is about: that which ends with its last event. A row without a time is about the one that ended
     /// when it was looked at.
     fn stretch(&self, row: &ResultRow, end: Micros) -> Stretch {
         let until = row.last.map_or(end, |last| last + 1);
-        Stretch { from: until.saturating_sub(self.reach), until }
+        match row.first {
+            // What is found for one group is one finding if it overlaps in time.
+            Some(from) if self.correlates => Stretch { from, until },
+            _ => Stretch { from: until.saturating_sub(self.span), until },
+        }
     }
 
     fn keep_waiting(&mut self, pending: &mut Pending) -> Result<Vec<Option<Input>>, String> {

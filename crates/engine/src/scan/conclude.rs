@@ -192,6 +192,8 @@ impl Taken<'_, '_> {
         }
         let name = match self.window {
             _ if rule.form == Form::Rows => evidence::own_window(row),
+            // A group may be found several times, each with a beginning of its own.
+            _ if rule.pipeline.correlates() => row.first.map(|t| t.to_string()).unwrap_or_default(),
             Some(window) => window.run_at.to_string(),
             None => String::new(),
         };

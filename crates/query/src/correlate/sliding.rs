@@ -79,7 +79,7 @@ impl<'c> Windows<'c> {
     }
 
     /// The windows of a group, one for each event at which the condition holds.
-    pub(super) fn find(&mut self, rows: &Rows, group: &Group, within: Micros) -> Vec<Found> {
+    pub(super) fn find(&mut self, rows: &Rows, group: &Group, within: Micros, settled: Option<Micros>) -> Vec<Found> {
         let mut states: Vec<Sliding> = self.aggregates.iter().map(|a| Sliding::new(a.func)).collect();
         let mut window: VecDeque<usize> = VecDeque::new();
         let mut found: Vec<Found> = Vec::new();
@@ -94,6 +94,9 @@ impl<'c> Windows<'c> {
             window.push_back(index);
             if let Some(record) = rows.records.get(index) {
                 self.each(record, rows, &mut states, Sliding::add);
+            }
+            if settled.is_some_and(|settled| now < settled) {
+                continue;
             }
             let results: Vec<Value> = states.iter().map(Sliding::result).collect();
             let mut values = group.key.clone();

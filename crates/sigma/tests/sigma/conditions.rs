@@ -133,7 +133,7 @@ fn aggregations_look_as_long_as_their_time_frame() {
     {
         let text = rule(&format!("a:\n  a: 1\n{frame}condition: a | count() > 5"));
         let set = compile_files(&[("r.yml", &text)]);
-        let span = pipeline(find(&set, "r")).correlation_reach();
+        let span = pipeline(find(&set, "r")).correlation_span().map(|span| span / 2);
         assert_eq!(span, Some(micros), "{frame}");
     }
 }
