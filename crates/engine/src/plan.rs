@@ -36,6 +36,8 @@ pub(crate) struct PipelineRule {
     pub(crate) rule: Arc<Rule>,
     pub(crate) pipeline: Pipeline,
     pub(crate) sources: Vec<EventSource>,
+    /// By source, the columns that it demands by name; none for one that demands whole events.
+    pub(crate) fetched: Vec<Option<Vec<Fetched>>>,
     /// Fields of the result that say what a row is about.
     pub(crate) key: Option<Vec<String>>,
     /// The windows of its schedule; none: it sees the whole input.
@@ -46,6 +48,16 @@ pub(crate) struct PipelineRule {
     pub(crate) form: Form,
     /// Whether it runs only to fill a lookup table that another rule reads: its rows are no findings.
     pub(crate) silent: bool,
+}
+
+/// A column that a source demands.
+#[derive(Debug, Clone)]
+pub(crate) struct Fetched {
+    pub(crate) name: Arc<str>,
+    /// The slot of [`Plan::wanted`]; none if the envelope has it.
+    pub(crate) slot: Option<usize>,
+    /// Whether JSON null is a value.
+    pub(crate) nulls: bool,
 }
 
 /// A rule whose body is a script.
@@ -169,6 +181,7 @@ impl Builder {
         self.pipelines.push(PipelineRule {
             rule: rule.clone(),
             pipeline: pipeline.clone(),
+            fetched: Vec::new(),
             sources,
             key,
             windows,
@@ -208,16 +221,33 @@ impl Builder {
             }
         }
         let order = tables::order(&self.pipelines);
+        let wanted = Projection::new(wanted);
+        let mut pipelines = self.pipelines;
+        for own in &mut pipelines {
+            own.fetched = own.sources.iter().map(|source| fetched(&source.demand, &wanted)).collect();
+        }
         Ok(Plan {
             order,
-            pipelines: self.pipelines,
+            pipelines,
             scripts: self.scripts,
             targets: self.targets,
             matcher,
             projection,
             identity,
-            wanted: Projection::new(wanted),
+            wanted,
             refused: self.refused,
         })
     }
+}
+
+/// Where the columns of a demand come from.
+fn fetched(demand: &Demand, wanted: &Projection) -> Option<Vec<Fetched>> {
+    let Demand::Fields(names) = demand else { return None };
+    let column = |name: &String| {
+        let path = FieldPath::of_column(name);
+        let nulls = !matches!(path, FieldPath::Dotted(_));
+        let slot = if ENVELOPE_FIELDS.contains(&name.as_str()) { None } else { wanted.slot(&path) };
+        Fetched { name: Arc::from(name.as_str()), slot, nulls }
+    };
+    Some(names.iter().map(column).collect())
 }

@@ -15,7 +15,7 @@ use masthead_event::{Envelope, Ledger, Reason};
 use masthead_ir::finding::Finding;
 use masthead_ir::rule::{RuleSet, Status};
 use masthead_ir::time::Micros;
-use masthead_query::{EventRow, Form, GeoIp, InputBuilder, MetricsTable, Resources};
+use masthead_query::{EventRow, FirstSeen, Form, GeoIp, InputBuilder, MetricsTable, Resources};
 
 use self::conclude::Conclusion;
 use crate::explain::Seen;
@@ -102,6 +102,10 @@ struct Scan<'p> {
     last_time: Option<Micros>,
     seen: Seen,
     kept: HashMap<(usize, usize), Kept>,
+    /// By pipeline that looks for new combinations: their first events, which are all that it needs.
+    first_seen: HashMap<usize, FirstSeen>,
+    /// How much memory the kept rows of one source may take.
+    budget: usize,
     candidates: HashMap<usize, u64>,
     scripts: Scripts,
     faults: HashMap<usize, String>,
@@ -114,6 +118,10 @@ impl<'p> Scan<'p> {
         for name in ["source", "sourcetype", "host", "index"] {
             seen.envelope.entry(name).or_default();
         }
+        let unscheduled = plan.pipelines.iter().enumerate().filter(|(_, own)| own.windows.is_none());
+        let first_seen = unscheduled.filter_map(|(at, own)| Some((at, FirstSeen::of(&own.pipeline)?)));
+        // Each source gets its share of the memory, and no less than what keeps files from being made for nothing.
+        let sources: usize = plan.pipelines.iter().map(|own| own.sources.len()).sum();
         Scan {
             plan,
             options,
@@ -126,6 +134,8 @@ impl<'p> Scan<'p> {
             last_time: None,
             seen,
             kept: HashMap::new(),
+            first_seen: first_seen.collect(),
+            budget: (usize::try_from(options.buffer_mib << 20).unwrap_or(usize::MAX) / sources.max(1)).max(1 << 20),
             candidates: HashMap::new(),
             scripts: Scripts::new(plan, options),
             faults: HashMap::new(),
@@ -173,12 +183,13 @@ impl<'p> Scan<'p> {
             (Some(_), None) => Vec::new(),
             (None, _) => vec![None],
         };
-        // Each source gets its share of the memory, and no less than what keeps files from being made for nothing.
-        let sources: usize = self.plan.pipelines.iter().map(|p| p.sources.len()).sum();
-        let budget =
-            (usize::try_from(self.options.buffer_mib << 20).unwrap_or(usize::MAX) / sources.max(1)).max(1 << 20);
-        let kept = self.kept.entry((pipeline, source)).or_default();
         let mark = evidence::mark(cluster.as_deref(), audit_id);
+        if let Some(first_seen) = self.first_seen.get_mut(&pipeline) {
+            first_seen.add(values, time, &mark);
+            return Ok(());
+        }
+        let budget = self.budget;
+        let kept = self.kept.entry((pipeline, source)).or_default();
         for window in windows {
             let builder = kept.entry(window).or_insert_with(|| InputBuilder::new(&wanted.demand, budget));
             let row = EventRow { time, audit_id: &mark, values };

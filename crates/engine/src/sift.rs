@@ -6,18 +6,19 @@ use std::sync::Arc;
 use masthead_event::doubles::{Identifier, Identity};
 use masthead_event::projection::{ProjectionBuffer, SlotRow};
 use masthead_event::{Envelope, EventRef, JsonError, Kind, Ledger, Location, Reason};
+use masthead_ir::Value;
 use masthead_ir::eval::Context;
 use masthead_ir::time::Micros;
-use masthead_ir::{FieldPath, Value};
 use masthead_matcher::{EnvelopeField, Scratch, SlotKind, SlotSource};
-use masthead_query::Demand;
 
-use crate::plan::{Plan, Target};
+use crate::plan::{Fetched, Plan, Target};
 
 /// One thread's state.
 pub(crate) struct Sifter {
     buffer: ProjectionBuffer,
     wanted: ProjectionBuffer,
+    /// By slot of the plan's wanted fields, the value of the event at hand without JSON null, and with it.
+    known: Vec<[Value; 2]>,
     scratch: Scratch,
     /// For each slot of the plan's projection, whether some event had a value.
     pub(crate) seen: Vec<bool>,
@@ -51,6 +52,7 @@ impl Sifter {
         Sifter {
             buffer: ProjectionBuffer::default(),
             wanted: ProjectionBuffer::default(),
+            known: Vec::new(),
             scratch: Scratch::new(Context { now: 0 }),
             seen: vec![false; plan.projection.paths().len()],
         }
@@ -106,71 +108,114 @@ impl Sifter {
         let fingerprint = [at.received, at.staged, at.verb, at.uri, at.user, at.code].map(text);
         let identity = (!audit_id.is_empty()).then(|| identifier.identity(audit_id, text(at.stage), &fingerprint));
         let audit_id = if targets.is_empty() { String::new() } else { audit_id.to_owned() };
-        let wants = targets.into_iter().filter_map(|target| self.want(plan, event, time, target)).collect();
+        let wants = self.wants(plan, event, time, &targets);
         Ok(Sifted { identity, time, audit_id, wants, salvaged: None })
     }
 
-    fn want(&mut self, plan: &Plan, event: &EventRef<'_>, time: Option<Micros>, target: Target) -> Option<Want> {
-        Some(match target {
-            Target::Script(script) => Want::Script(script),
-            Target::Source { pipeline, source } => {
-                let wanted = plan.pipelines.get(pipeline)?.sources.get(source)?;
-                let values = self.values(plan, event, time, &wanted.demand).map_err(|error| error.to_string());
-                Want::Row { pipeline, source, values }
-            }
-        })
-    }
-
-    /// The fields of an event that a source demands.
-    ///
-    /// # Errors
-    /// When the event cannot be read.
-    fn values(
-        &mut self,
-        plan: &Plan,
-        event: &EventRef<'_>,
-        time: Option<Micros>,
-        demand: &Demand,
-    ) -> Result<Values, JsonError> {
-        let mut values = Values::new();
-        let own = |name: &str| envelope_value(event, time, name);
-        match demand {
-            Demand::Fields(names) => {
-                let json = if event.text { b"{}" } else { event.raw };
-                let row = plan.wanted.project(json, &mut self.wanted)?;
-                for name in names {
-                    let value = own(name).unwrap_or_else(|| {
-                        let path = FieldPath::of_column(name);
-                        let slot = plan.wanted.slot(&path);
-                        let null = |kind: Kind| kind == Kind::Null && matches!(path, FieldPath::Dotted(_));
-                        let values = slot.into_iter().flat_map(|slot| row.values(slot)).filter(|v| !null(v.kind));
-                        Value::list(values.map(|v| Value::text(v.text)))
-                    });
-                    values.push((name.as_str().into(), value));
-                }
-                if event.text {
-                    values.extend(pairs(event, |name| names.contains(name)));
-                }
-            }
-            Demand::All => {
-                for name in ["_time", "_raw", "source", "sourcetype", "host"] {
-                    values.extend(own(name).map(|value| (Arc::from(name), value)));
-                }
-                if event.text {
-                    values.extend(pairs(event, |_| true));
-                } else {
-                    let mut members: Vec<(Arc<str>, Vec<Value>)> = Vec::new();
-                    masthead_event::flatten::flatten(event.raw, &mut |name, value| match members
-                        .iter_mut()
-                        .find(|(known, _)| **known == *name)
-                    {
-                        Some((_, list)) => list.push(Value::text(value.text)),
-                        None => members.push((name.into(), vec![Value::text(value.text)])),
-                    })?;
-                    values.extend(members.into_iter().map(|(name, list)| (name, Value::list(list))));
+    /// What those who want the event get of it. Its fields are read once for all of them.
+    fn wants(&mut self, plan: &Plan, event: &EventRef<'_>, time: Option<Micros>, targets: &[Target]) -> Vec<Want> {
+        let mut fields =
+            Fields { event, time, json: if event.text { b"{}" } else { event.raw }, row: None, known: &mut self.known };
+        let mut wants = Vec::with_capacity(targets.len());
+        for target in targets {
+            match *target {
+                Target::Script(script) => wants.push(Want::Script(script)),
+                Target::Source { pipeline, source } => {
+                    let Some(own) = plan.pipelines.get(pipeline) else { continue };
+                    let values = match own.fetched.get(source) {
+                        Some(Some(columns)) => fields.named(plan, columns, &mut self.wanted),
+                        Some(None) => fields.all(),
+                        None => continue,
+                    };
+                    let values = values.map_err(|error| error.to_string());
+                    wants.push(Want::Row { pipeline, source, values });
                 }
             }
         }
+        wants
+    }
+}
+
+/// The fields of one event, each made a value once.
+struct Fields<'f> {
+    event: &'f EventRef<'f>,
+    time: Option<Micros>,
+    json: &'f [u8],
+    /// Whether the fields were read; then `known` holds those of each slot.
+    row: Option<Result<(), JsonError>>,
+    known: &'f mut Vec<[Value; 2]>,
+}
+
+impl Fields<'_> {
+    /// Columns by name.
+    ///
+    /// # Errors
+    /// When the event cannot be read.
+    fn named(&mut self, plan: &Plan, columns: &[Fetched], buffer: &mut ProjectionBuffer) -> Result<Values, JsonError> {
+        if self.row.is_none() {
+            self.row = Some(self.read(plan, buffer));
+        }
+        if let Some(Err(error)) = &self.row {
+            return Err(*error);
+        }
+        let value = |column: &Fetched| match column.slot {
+            Some(slot) => self.known.get(slot).map_or(Value::Absent, |both| both[usize::from(column.nulls)].clone()),
+            None => envelope_value(self.event, self.time, &column.name).unwrap_or_default(),
+        };
+        let mut values: Values = columns.iter().map(|column| (column.name.clone(), value(column))).collect();
+        if self.event.text {
+            values.extend(pairs(self.event, |name| columns.iter().any(|column| *column.name == *name)));
+        }
+        Ok(values)
+    }
+
+    /// Reads every slot: without JSON null, and with it.
+    fn read(&mut self, plan: &Plan, buffer: &mut ProjectionBuffer) -> Result<(), JsonError> {
+        let row = plan.wanted.project(self.json, buffer)?;
+        self.known.clear();
+        for slot in 0..plan.wanted.paths().len() {
+            let mut values = row.values(slot);
+            let first = values.next();
+            let both = match (first, values.next()) {
+                (None, _) => [Value::Absent, Value::Absent],
+                (Some(only), None) if only.kind == Kind::Null => [Value::Absent, Value::text(only.text)],
+                (Some(only), None) => {
+                    let value = Value::text(only.text);
+                    [value.clone(), value]
+                }
+                _ => {
+                    let all = || row.values(slot);
+                    let plain = all().filter(|value| value.kind != Kind::Null).map(|value| Value::text(value.text));
+                    [Value::list(plain), Value::list(all().map(|value| Value::text(value.text)))]
+                }
+            };
+            self.known.push(both);
+        }
+        Ok(())
+    }
+
+    /// Every field under its flat name.
+    ///
+    /// # Errors
+    /// When the event cannot be read.
+    fn all(&self) -> Result<Values, JsonError> {
+        let mut values = Values::new();
+        for name in ["_time", "_raw", "source", "sourcetype", "host"] {
+            values.extend(envelope_value(self.event, self.time, name).map(|value| (Arc::from(name), value)));
+        }
+        if self.event.text {
+            values.extend(pairs(self.event, |_| true));
+            return Ok(values);
+        }
+        let mut members: Vec<(Arc<str>, Vec<Value>)> = Vec::new();
+        masthead_event::flatten::flatten(self.event.raw, &mut |name, value| match members
+            .iter_mut()
+            .find(|(known, _)| **known == *name)
+        {
+            Some((_, list)) => list.push(Value::text(value.text)),
+            None => members.push((name.into(), vec![Value::text(value.text)])),
+        })?;
+        values.extend(members.into_iter().map(|(name, list)| (name, Value::list(list))));
         Ok(values)
     }
 }
@@ -189,10 +234,10 @@ fn seconds(time: Micros) -> String {
 
 fn envelope_value(event: &EventRef<'_>, time: Option<Micros>, name: &str) -> Option<Value> {
     let Envelope { source, sourcetype, host, log_type, .. } = &**event.envelope;
-    let optional = |text: &Option<Arc<str>>| text.as_ref().map_or(Value::Absent, Value::text);
+    let optional = |text: &Option<Arc<str>>| text.as_ref().map_or(Value::Absent, |text| Value::Text(text.clone()));
     Some(match name {
-        "source" => Value::text(source),
-        "sourcetype" => Value::text(sourcetype),
+        "source" => Value::Text(source.clone()),
+        "sourcetype" => Value::Text(sourcetype.clone()),
         "host" => optional(host),
         "log_type" => optional(log_type),
         "_time" => time.map_or(Value::Absent, |time| Value::Float(time as f64 / 1e6)),

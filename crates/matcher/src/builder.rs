@@ -86,7 +86,10 @@ impl MatcherBuilder {
             .patterns
             .iter()
             .map(|interned| {
-                (!self.sources.is_shared(interned.source)).then(|| weight(&interned.pattern, interned.uses))
+                let own = weight(&interned.pattern, interned.uses);
+                // Looking through a whole event costs more than anything else: only what nothing else wakes may ask for it.
+                let own = if self.sources.is_raw(interned.source) { own.saturating_add(1_000) } else { own };
+                (!self.sources.is_shared(interned.source)).then_some(own)
             })
             .collect();
         let weight_of = |pattern: u32| weights.get(pattern as usize).copied().flatten();
@@ -107,11 +110,13 @@ impl MatcherBuilder {
             sources.dedup();
             conditions.push(Condition { kind, log_types, formula, access, sources });
         }
+        let waking = waking(&self.patterns, &wakes, self.sources.len());
         Ok(Matcher {
             conditions,
             sources: self.sources,
             columns,
             patterns: self.patterns.into_iter().map(|interned| interned.compiled).collect(),
+            waking,
             wakes,
             residuals: self.residuals,
             identity: NEXT_IDENTITY.fetch_add(1, Ordering::Relaxed),
@@ -134,10 +139,11 @@ impl MatcherBuilder {
         })
     }
 
-    /// The parts, those that only the evaluator can tell last: order does not change what "and" and "or" give.
+    /// The parts, the small ones first and those that only the evaluator can tell last: order does not change what "and"
+    /// and "or" give, and a long list of exceptions need not be gone through where one test says enough.
     fn parts(&mut self, parts: &[Expr]) -> Result<Vec<Formula>, ExprError> {
         let mut formulas = parts.iter().map(|part| self.formula(part)).collect::<Result<Vec<_>, _>>()?;
-        formulas.sort_by_key(Formula::has_residual);
+        formulas.sort_by_cached_key(|formula| (formula.has_residual(), formula.size()));
         Ok(formulas)
     }
 
@@ -180,6 +186,17 @@ impl MatcherBuilder {
         self.residual_numbers.insert(key, new);
         Ok(Formula::Residual(new))
     }
+}
+
+/// For each source whether a pattern of it wakes a condition.
+fn waking(patterns: &[Interned], wakes: &[Vec<u32>], sources: usize) -> Vec<bool> {
+    let mut waking = vec![false; sources];
+    for (interned, woken) in patterns.iter().zip(wakes) {
+        if let Some(waking) = waking.get_mut(interned.source) {
+            *waking |= !woken.is_empty();
+        }
+    }
+    waking
 }
 
 /// The sources that a formula's predicates read.

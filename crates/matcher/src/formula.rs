@@ -27,6 +27,16 @@ pub(crate) enum Formula {
 }
 
 impl Formula {
+    /// How many predicates it has.
+    pub(crate) fn size(&self) -> usize {
+        match self {
+            Formula::And(parts) | Formula::Or(parts) => parts.iter().map(Formula::size).sum(),
+            Formula::Xor(sides) => sides.0.size() + sides.1.size(),
+            Formula::Not(inner) => inner.size(),
+            _ => 1,
+        }
+    }
+
     /// Whether the evaluator is needed somewhere in it.
     pub(crate) fn has_residual(&self) -> bool {
         match self {
@@ -48,8 +58,12 @@ pub(crate) fn truth<S: SlotSource + ?Sized>(
 ) -> Option<bool> {
     match formula {
         Formula::Constant(truth) => *truth,
-        Formula::Test { pattern, .. } => Some(scratch.hits(*pattern) > 0),
+        Formula::Test { pattern, source } => {
+            matcher.read_late(scratch, *source, row);
+            Some(scratch.hits(*pattern) > 0)
+        }
         Formula::Differs { pattern, source, rule } => {
+            matcher.read_late(scratch, *source, row);
             let (hits, values) = (scratch.hits(*pattern), scratch.values(*source));
             Some(match rule {
                 Differs::SomeValue => hits < values,

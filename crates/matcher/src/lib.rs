@@ -91,6 +91,8 @@ pub struct Matcher {
     patterns: Vec<CompiledPattern>,
     /// For each pattern the conditions that are looked at when it fires.
     wakes: Vec<Vec<u32>>,
+    /// For each source whether some pattern of it wakes a condition. The others are read when a condition asks.
+    waking: Vec<bool>,
     residuals: Vec<Program>,
     /// Tells matchers apart, for the memory that belongs to one.
     identity: usize,
@@ -123,7 +125,7 @@ impl Matcher {
         scratch.begin(self);
         self.enter_envelope(scratch, row);
         let envelope = std::sync::Arc::clone(&scratch.envelope);
-        for &source in &envelope.sources {
+        for &source in envelope.sources.iter().filter(|source| self.waking.get(**source) == Some(&true)) {
             self.read(scratch, &envelope, source, row);
         }
         scratch.matched.clear();
@@ -149,6 +151,15 @@ impl Matcher {
             scratch.set_envelope(state);
         }
         scratch.count_envelope();
+    }
+
+    /// Reads a source that no condition is woken by, if it was not read for this event.
+    fn read_late<S: SlotSource + ?Sized>(&self, scratch: &mut Scratch, source: u32, row: &S) {
+        let at = source as usize;
+        if self.waking.get(at) == Some(&false) && !self.sources.is_shared(at) && scratch.begins_to_read(source) {
+            let envelope = std::sync::Arc::clone(&scratch.envelope);
+            self.read(scratch, &envelope, at, row);
+        }
     }
 
     /// Reads the values of one source, and notes which patterns they pass.

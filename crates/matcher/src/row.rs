@@ -144,6 +144,11 @@ impl Sources {
         self.sources.get(source).is_some_and(|source| source.is_shared())
     }
 
+    /// Whether the value is the whole event.
+    pub(crate) fn is_raw(&self, source: usize) -> bool {
+        self.sources.get(source) == Some(&Source::Raw)
+    }
+
     /// Calls `f` with each value of a source.
     pub(crate) fn each_value<S: SlotSource + ?Sized>(
         &self,

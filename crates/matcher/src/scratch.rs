@@ -35,6 +35,9 @@ pub struct Scratch {
     /// Conditions to look at, and for each condition whether it is among them.
     pub(crate) woken: Vec<u32>,
     is_woken: Vec<bool>,
+    /// Sources that were read because a condition asked, and for each source whether it is among them.
+    read_late: Vec<u32>,
+    was_read: Vec<bool>,
     residuals: Vec<Option<Option<bool>>>,
     touched_residuals: Vec<u32>,
     /// One for each source and kind of value.
@@ -63,6 +66,7 @@ impl Scratch {
                 hits: vec![0; matcher.patterns.len()],
                 values: vec![0; matcher.sources.len()],
                 is_woken: vec![false; matcher.conditions.len()],
+                was_read: vec![false; matcher.sources.len()],
                 residuals: vec![None; matcher.residuals.len()],
                 memos: std::iter::repeat_with(Memo::default).take(matcher.sources.len() * KINDS).collect(),
                 ..Scratch::default()
@@ -76,6 +80,11 @@ impl Scratch {
         for source in self.touched_sources.drain(..) {
             if let Some(values) = self.values.get_mut(source as usize) {
                 *values = 0;
+            }
+        }
+        for source in self.read_late.drain(..) {
+            if let Some(read) = self.was_read.get_mut(source as usize) {
+                *read = false;
             }
         }
         for number in self.touched_residuals.drain(..) {
@@ -93,6 +102,18 @@ impl Scratch {
     /// How many values the event has in a source.
     pub(crate) fn values(&self, source: u32) -> u32 {
         self.values.get(source as usize).copied().unwrap_or(0)
+    }
+
+    /// Whether a source is read now for the first time for this event; only sources that wake nothing are asked for.
+    pub(crate) fn begins_to_read(&mut self, source: u32) -> bool {
+        match self.was_read.get_mut(source as usize) {
+            Some(read @ false) => {
+                *read = true;
+                self.read_late.push(source);
+                true
+            }
+            _ => false,
+        }
     }
 
     /// What is known of a residual expression for this event.

@@ -4,17 +4,20 @@ mod periods;
 mod sliding;
 mod steps;
 
-use std::collections::{BTreeMap, HashMap};
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
+use datafusion::arrow::array::RecordBatch;
 use masthead_ir::Value;
 use masthead_ir::eval::Context;
+use masthead_ir::expr::{Expr, FieldPath};
 use masthead_ir::finding::MAX_EVIDENCE;
-use masthead_ir::pipeline::{Correlation, CorrelationKind, MAX_CORRELATED_VALUES};
+use masthead_ir::pipeline::{AggregateInput, Correlation, CorrelationKind, MAX_CORRELATED_VALUES};
 use masthead_ir::time::Micros;
 
-use crate::kind::{Kind, text_of};
+use crate::kind::{Kind, Reader, text_of};
 use crate::row_stages::{distinct_combinations, texts};
-use crate::rows::{Column, Origin, Record, Rows};
+use crate::rows::{Column, MAX_IDS, Origin, Record, Rows};
 
 /// The rows of one group, in the order of time.
 struct Group {
@@ -40,15 +43,25 @@ struct Found {
 /// Correlates rows. They are put in the order of time first; what has no time is left out. What was complete before
 /// `settled` is left out, too: of events before it only those are there that what comes later needs.
 ///
+/// Of every row only the columns are read that decide; the others are looked up for what is found.
+///
 /// # Errors
 /// When an expression cannot be compiled.
 pub(crate) fn correlate(
-    mut rows: Rows,
+    columns: &[Column],
+    batches: &[RecordBatch],
     correlation: &Correlation,
     settled: Option<Micros>,
     context: Context,
 ) -> Result<Rows, String> {
     let fresh = |found: &Found| settled.is_none_or(|settled| found.last >= settled);
+    let needed = needed(correlation);
+    let deciding: Vec<Column> = columns.iter().filter(|column| needed.contains(&column.name)).cloned().collect();
+    let mut rows = Rows::from_batches(&deciding, batches);
+    rows.columns.push(Column { name: PLACE.to_owned(), kind: Kind::Int });
+    for (place, record) in rows.records.iter_mut().enumerate() {
+        record.values.push(Value::Int(place as i64));
+    }
     rows.records.retain(|record| record.origin.last.is_some());
     rows.records.sort_by(|a, b| (a.origin.last, &a.origin.ids).cmp(&(b.origin.last, &b.origin.ids)));
     let (names, kinds) = result_columns(correlation);
@@ -89,7 +102,71 @@ pub(crate) fn correlate(
         }
     }
     found.sort_by_key(|(key, one)| (one.last, texts(key)));
-    Ok(result_rows(&rows, correlation, &names, &kinds, found))
+    let all = All::new(columns, batches);
+    Ok(result_rows(&rows, &all, correlation, &names, &kinds, found))
+}
+
+/// The column that tells where a row's other columns are.
+const PLACE: &str = "__mh_place";
+
+/// The columns that decide what is found.
+fn needed(correlation: &Correlation) -> BTreeSet<String> {
+    let mut needed: BTreeSet<String> = correlation.by.iter().cloned().collect();
+    let of_expr = |expr: &Expr| needed.extend(expr.fields().iter().filter_map(FieldPath::column).map(Cow::into_owned));
+    let mut inputs = Vec::new();
+    match &correlation.kind {
+        CorrelationKind::Threshold { aggregates, .. } => inputs.extend(aggregates),
+        CorrelationKind::Periods { aggregate, .. } => inputs.push(aggregate),
+        CorrelationKind::Steps { steps, until, .. } => {
+            steps.iter().map(|step| &step.filter).chain(until).for_each(of_expr)
+        }
+        CorrelationKind::New { fields } => needed.extend(fields.iter().cloned()),
+    }
+    for aggregate in inputs {
+        match &aggregate.input {
+            AggregateInput::Rows => {}
+            AggregateInput::Field(name) => needed.extend([name.clone()]),
+            AggregateInput::Expr(expr) => {
+                needed.extend(expr.fields().iter().filter_map(FieldPath::column).map(Cow::into_owned));
+            }
+        }
+    }
+    if let CorrelationKind::Steps { steps, .. } = &correlation.kind {
+        needed.extend(steps.iter().flat_map(|step| step.by.iter().cloned()));
+    }
+    needed
+}
+
+/// All columns of all rows, as they lie in batches.
+struct All<'b> {
+    columns: &'b [Column],
+    /// By batch, a reader for each column.
+    readers: Vec<Vec<Reader<'b>>>,
+    /// By batch, how many rows come before it.
+    starts: Vec<usize>,
+}
+
+impl<'b> All<'b> {
+    fn new(columns: &'b [Column], batches: &'b [RecordBatch]) -> All<'b> {
+        let (mut readers, mut starts, mut rows) = (Vec::new(), Vec::new(), 0);
+        for batch in batches {
+            starts.push(rows);
+            rows += batch.num_rows();
+            let of = |column: &Column| {
+                batch.column_by_name(&column.name).map_or(Reader::None, |array| Reader::new(array.as_ref()))
+            };
+            readers.push(columns.iter().map(of).collect());
+        }
+        All { columns, readers, starts }
+    }
+
+    /// The value of a column (by its index) in the row at a place.
+    fn value(&self, place: usize, column: usize) -> Value {
+        let batch = self.starts.partition_point(|start| *start <= place).saturating_sub(1);
+        let row = place - self.starts.get(batch).copied().unwrap_or_default();
+        let reader = self.readers.get(batch).and_then(|readers| readers.get(column));
+        reader.map_or(Value::Absent, |reader| reader.value(row))
+    }
 }
 
 /// The names of results, and their kinds.
@@ -175,42 +252,68 @@ fn first_seen(rows: &Rows, group: &Group, within: Micros) -> Vec<Found> {
 /// One row for each that was found: group fields, results, and the values of all other columns.
 fn result_rows(
     rows: &Rows,
+    all: &All<'_>,
     correlation: &Correlation,
     names: &[String],
     kinds: &[Kind],
     found: Vec<(Vec<Value>, Found)>,
 ) -> Rows {
     let own = |name: &String| correlation.by.contains(name) || names.contains(name) || name == "_time";
-    let others: Vec<usize> = (0..rows.columns.len()).filter(|at| !own(&rows.columns[*at].name)).collect();
+    let others: Vec<usize> = (0..all.columns.len()).filter(|at| !own(&all.columns[*at].name)).collect();
+    let place_at = rows.index(PLACE).unwrap_or_default();
     let mut columns: Vec<Column> =
         correlation.by.iter().map(|name| Column { name: name.clone(), kind: Kind::Text }).collect();
     columns.extend(names.iter().zip(kinds).map(|(name, kind)| Column { name: name.clone(), kind: *kind }));
     columns.push(Column { name: "_time".to_owned(), kind: Kind::Float });
-    columns.extend(others.iter().map(|at| Column { name: rows.columns[*at].name.clone(), kind: Kind::List }));
+    columns.extend(others.iter().map(|at| Column { name: all.columns[*at].name.clone(), kind: Kind::List }));
     let records = found.into_iter().map(|(key, one)| {
-        let mut origin = Origin::default();
-        one.rows.iter().filter_map(|row| rows.records.get(*row)).for_each(|record| origin.add(&record.origin));
-        // A finding shows the first ids only; what completed it must be among them.
-        if let Some(last) = origin.ids.len().checked_sub(1).filter(|last| *last >= MAX_EVIDENCE) {
-            origin.ids.swap(MAX_EVIDENCE - 1, last);
-        }
-        origin.first = Some(origin.first.map_or(one.first, |first| first.min(one.first)));
+        let behind: Vec<&Record> = one.rows.iter().filter_map(|row| rows.records.get(*row)).collect();
+        let place = |record: &&Record| match record.values.get(place_at) {
+            Some(Value::Int(place)) => usize::try_from(*place).ok(),
+            _ => None,
+        };
+        let places: Vec<usize> = behind.iter().filter_map(place).collect();
         let mut values: Vec<Value> = key;
-        values.extend(one.results);
+        values.extend(one.results.iter().cloned());
+        let origin = origin(&behind, &one);
         values.push(origin.last.map_or(Value::Absent, |last| Value::Float(last as f64 / 1e6)));
-        values.extend(others.iter().map(|at| distinct(rows, &one.rows, *at)));
+        values.extend(others.iter().map(|at| distinct(all, &places, *at)));
         Record { values, origin }
     });
     Rows { records: records.collect(), columns }
 }
 
+/// Where a row comes from. A finding shows the first ids only; what completed it must be among them.
+fn origin(behind: &[&Record], found: &Found) -> Origin {
+    let mut origin = Origin::default();
+    let mut seen: HashSet<&str> = HashSet::new();
+    for record in behind {
+        for id in &record.origin.ids {
+            if origin.ids.len() < MAX_IDS && seen.insert(id) {
+                origin.ids.push(id.clone());
+            }
+        }
+        origin.events += record.origin.events;
+        origin.first = [origin.first, record.origin.first].into_iter().flatten().min();
+        origin.last = origin.last.max(record.origin.last);
+    }
+    if let Some(last) = origin.ids.len().checked_sub(1).filter(|last| *last >= MAX_EVIDENCE) {
+        origin.ids.swap(MAX_EVIDENCE - 1, last);
+    }
+    origin.first = Some(origin.first.map_or(found.first, |first| first.min(found.first)));
+    origin
+}
+
 /// The distinct values of a column in some rows, in the order of rows.
-fn distinct(rows: &Rows, of: &[usize], at: usize) -> Value {
-    let mut seen: BTreeMap<String, ()> = BTreeMap::new();
+fn distinct(all: &All<'_>, places: &[usize], column: usize) -> Value {
+    let mut seen: BTreeSet<String> = BTreeSet::new();
     let mut values = Vec::new();
-    for record in of.iter().filter_map(|row| rows.records.get(*row)) {
-        for text in record.values.get(at).into_iter().flat_map(Value::members).filter_map(text_of) {
-            if values.len() < MAX_CORRELATED_VALUES && seen.insert(text.clone(), ()).is_none() {
+    for place in places {
+        if values.len() >= MAX_CORRELATED_VALUES {
+            break;
+        }
+        for text in all.value(*place, column).members().iter().filter_map(text_of) {
+            if values.len() < MAX_CORRELATED_VALUES && seen.insert(text.clone()) {
                 values.push(Value::text(text));
             }
         }

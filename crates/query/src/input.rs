@@ -67,7 +67,13 @@ impl InputBuilder {
     /// # Errors
     /// When the temporary file cannot be written.
     pub fn push(&mut self, row: &EventRow<'_>) -> Result<(), DataFusionError> {
-        let mut values = vec![Value::Absent; self.rows.columns.len()];
+        let columns = self.rows.columns.len();
+        let in_order =
+            |rows: &Rows| rows.columns.iter().zip(row.values).all(|(column, (name, _))| *column.name == **name);
+        if !self.open && row.values.len() == columns && in_order(&self.rows) {
+            return self.add(row.values.iter().map(|(_, value)| value.clone()).collect(), row);
+        }
+        let mut values = vec![Value::Absent; columns];
         for (name, value) in row.values {
             let index = match self.names.get(&**name) {
                 Some(index) => *index,
@@ -85,6 +91,10 @@ impl InputBuilder {
             }
             values[index] = value.clone();
         }
+        self.add(values, row)
+    }
+
+    fn add(&mut self, values: Vec<Value>, row: &EventRow<'_>) -> Result<(), DataFusionError> {
         let ids = if row.audit_id.is_empty() { Vec::new() } else { vec![row.audit_id.to_owned()] };
         let origin = Origin { ids, events: 1, first: row.time, last: row.time };
         self.rows.records.push(Record { values, origin });

@@ -10,6 +10,7 @@
 mod accumulate;
 mod correlate;
 mod demand;
+mod first_seen;
 mod flow;
 mod geoip;
 mod incremental;
@@ -31,6 +32,7 @@ mod window;
 
 pub use datafusion::error::DataFusionError;
 pub use demand::{Demand, EventSource, sources};
+pub use first_seen::FirstSeen;
 pub use geoip::GeoIp;
 pub use incremental::{Form, Grown, Incremental, form};
 pub use input::{EventRow, Input, InputBuilder};

@@ -410,9 +410,16 @@ impl<'r> Run<'r> {
     }
 
     fn row_stage(&mut self, state: State, stage: &Stage) -> Result<State, Fault> {
-        let mut rows = self.rows(state)?;
         let context = Context { now: self.context.now };
         let plan = DataFusionError::Plan;
+        if let Stage::Correlate(correlation) = stage {
+            let flow = self.flow(state)?;
+            let batches = self.execute(&flow.plan)?;
+            let settled = self.context.range.earliest.as_ref().map(|spec| spec.resolve(self.context.now));
+            let rows = crate::correlate::correlate(&flow.columns, &batches, correlation, settled, context);
+            return Ok(State::Rows(rows.map_err(plan)?));
+        }
+        let mut rows = self.rows(state)?;
         match stage {
             Stage::Annotate(aggregation) => row_stages::annotate(&mut rows, aggregation, context).map_err(plan)?,
             Stage::Running { aggregation, current, window } => {
@@ -464,10 +471,6 @@ impl<'r> Run<'r> {
             Stage::SemiJoin { right, negated } => {
                 let right = self.inner(right)?;
                 row_stages::semi_join(&mut rows, &right, *negated);
-            }
-            Stage::Correlate(correlation) => {
-                let settled = self.context.range.earliest.as_ref().map(|spec| spec.resolve(self.context.now));
-                rows = crate::correlate::correlate(rows, correlation, settled, context).map_err(plan)?;
             }
             Stage::WriteTable { name, append } => {
                 self.output.written.push((name.clone(), table_of(name, &rows), *append))
@@ -638,7 +641,7 @@ fn order_matters(stages: &[Stage]) -> bool {
                 return aggregation.aggregates.iter().any(|a| crate::accumulate::is_ordered(a.func));
             }
             Stage::Pivot(pivot) => return pivot.aggregates.iter().any(|a| crate::accumulate::is_ordered(a.func)),
-            Stage::Frequent { .. } => return false,
+            Stage::Frequent { .. } | Stage::Correlate(_) => return false,
             Stage::Head { .. } | Stage::Tail { .. } | Stage::Dedup { .. } | Stage::Running { .. } => return true,
             _ => {}
         }

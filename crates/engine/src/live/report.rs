@@ -80,7 +80,7 @@ pub struct RuleFigures {
     pub problem: Option<String>,
     /// Sizes of its state (`rows`, `groups`, `windows`).
     pub state: BTreeMap<&'static str, u64>,
-    /// The metrics that its matches are data points of: what its tags name behind [`METRIC_TAG`].
+    /// The metrics that its matches are data points of: what its tags name behind `metric:`.
     pub metrics: Vec<String>,
 }
 

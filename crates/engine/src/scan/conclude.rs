@@ -2,7 +2,7 @@
 
 use masthead_ir::rule::Rule;
 use masthead_ir::time::{Micros, TimeRange, TimeSpec};
-use masthead_query::{Form, Input, Output, Resources, ResultRow, RunContext};
+use masthead_query::{EventRow, Form, Input, InputBuilder, Output, Resources, ResultRow, RunContext};
 
 use super::{Kept, Scan};
 use crate::evidence::Twins;
@@ -41,6 +41,7 @@ impl Scan<'_> {
         }
         let mut conclusion = Conclusion::default();
         let plan = self.plan;
+        self.keep_first_seen();
         self.run_pipelines(&mut resources, now, &mut conclusion)?;
         let running = std::mem::take(&mut self.scripts.running);
         for (rule, running) in plan.scripts.iter().zip(running) {
@@ -94,6 +95,21 @@ impl Scan<'_> {
             conclusion.reports.push(report(&found.rule.rule, found.candidates, found.count, findings, found.problems));
         }
         Ok(())
+    }
+
+    /// Puts the first events of combinations where the rows of other pipelines are.
+    fn keep_first_seen(&mut self) {
+        for (index, first_seen) in std::mem::take(&mut self.first_seen) {
+            let Some(source) = self.plan.pipelines.get(index).and_then(|own| own.sources.first()) else { continue };
+            let mut builder = InputBuilder::new(&source.demand, self.budget);
+            for (values, time, mark) in first_seen.finish() {
+                let row = EventRow { time: Some(time), audit_id: &mark, values: &values };
+                if let Err(error) = builder.push(&row) {
+                    self.faults.entry(index).or_insert_with(|| error.to_string());
+                }
+            }
+            self.kept.entry((index, 0)).or_default().insert(None, builder);
+        }
     }
 
     fn found<'r>(&mut self, index: usize, rule: &'r PipelineRule) -> Found<'r> {
