@@ -82,13 +82,13 @@ impl MatcherBuilder {
             }
         }
         columns.iter_mut().try_for_each(Column::finish)?;
+        let commonness = self.sources.commonness();
         let weights: Vec<Option<u32>> = self
             .patterns
             .iter()
             .map(|interned| {
-                let own = weight(&interned.pattern, interned.uses);
-                // Looking through a whole event costs more than anything else: only what nothing else wakes may ask for it.
-                let own = if self.sources.is_raw(interned.source) { own.saturating_add(1_000) } else { own };
+                let own = weight(&interned.pattern, interned.uses)
+                    .saturating_add(commonness.get(interned.source).copied().unwrap_or(0));
                 (!self.sources.is_shared(interned.source)).then_some(own)
             })
             .collect();
