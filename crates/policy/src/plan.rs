@@ -148,7 +148,12 @@ impl Plan {
             absorb(verbs, keep(group, form));
         }
         if let Some(paths) = self.paths.remove("*") {
-            self.paths.values_mut().for_each(|verbs| verbs.retain(|verb, _| !paths.contains_key(verb)));
+            self.paths.values_mut().for_each(|verbs| {
+                verbs.retain(|verb, need| {
+                    // A path whose bodies are needed stays beside all paths at a lower level.
+                    paths.get(verb).is_none_or(|wide| wide.level < need.level)
+                })
+            });
             self.paths.insert("*".to_owned(), paths);
         }
         self.any.insert(Who::default(), everybody);
