@@ -68,9 +68,10 @@ fn used(process: u32) -> Option<Used> {
     let mut sum = Used { time: Duration::ZERO, runnable: false };
     for thread in std::fs::read_dir(format!("/proc/{process}/task")).ok()? {
         let path = thread.ok()?.path();
-        let schedule = std::fs::read_to_string(path.join("schedstat")).ok()?;
+        // A thread that ends meanwhile tells nothing, and the others go on.
+        let Ok(schedule) = std::fs::read_to_string(path.join("schedstat")) else { continue };
+        let Ok(status) = std::fs::read_to_string(path.join("stat")) else { continue };
         sum.time += Duration::from_nanos(schedule.split(' ').next()?.parse().ok()?);
-        let status = std::fs::read_to_string(path.join("stat")).ok()?;
         // The name of the program, in parentheses, may hold anything.
         let state = status.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
         sum.runnable |= matches!(state, Some('R' | 'D'));
